@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pigsty/internal/agent"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/resourcetest"
+)
+
+// probe is a resource whose behaviour a test scripts through the fake hosts'
+// file systems: it is done when its file exists.
+type probe struct {
+	Name   string
+	Leads  string // the host that leads, per the file /leader there; empty: any host will do
+	Fails  bool
+	Blocks bool // Apply waits for the file /go
+}
+
+func (r *probe) Key() string { return r.Name }
+
+func (r *probe) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
+	if r.Leads != "" {
+		if _, err := h.Files.Stat("/leader"); err != nil {
+			return resource.Change{}, resource.ErrNotLeader
+		}
+	}
+	if _, err := h.Files.Stat("/done-" + r.Name); err == nil {
+		return resource.Change{}, nil
+	}
+	return resource.Change{Action: resource.Create, Reason: "does not exist"}, nil
+}
+
+func (r *probe) Apply(ctx context.Context, h *resource.Host) error {
+	for r.Blocks {
+		if _, err := h.Files.Stat("/go"); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if r.Fails {
+		return errors.New("it broke")
+	}
+	log.add(h.Facts.Hostname + " " + r.Name)
+	return h.Files.Write("/done-"+r.Name, nil, 0o644, resource.Owner{})
+}
+
+func init() { gob.Register(&probe{}) }
+
+// journal is the order in which probes were applied.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+var log journal
+
+func (j *journal) add(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
+}
+
+// farm is fake hosts behind real agents and in-memory connections.
+type farm struct {
+	hosts map[string]*resourcetest.Host
+	mu    sync.Mutex
+	conns map[string]net.Conn // the agents' ends
+}
+
+func newFarm(names ...string) *farm {
+	log.lines = nil
+	f := &farm{hosts: map[string]*resourcetest.Host{}, conns: map[string]net.Conn{}}
+	for _, n := range names {
+		f.hosts[n] = resourcetest.New()
+		f.hosts[n].Facts.Hostname = n
+	}
+	return f
+}
+
+func (f *farm) dial(_ context.Context, name string) (io.ReadWriteCloser, error) {
+	h := f.hosts[name]
+	if h == nil {
+		return nil, errors.New("no route to host")
+	}
+	near, far := net.Pipe()
+	f.mu.Lock()
+	f.conns[name] = far
+	f.mu.Unlock()
+	go func() {
+		_ = agent.Serve(context.Background(), far, func(c resource.Control) (*resource.Host, error) {
+			h.Host.Control = c
+			return h.Host, nil
+		})
+		_ = far.Close()
+	}()
+	return near, nil
+}
+
+// run plans and applies steps on the farm.
+func (f *farm) run(t *testing.T, steps []*plan.Step, names ...string) (*plan.Plan, *Summary) {
+	t.Helper()
+	fleet := Connect(t.Context(), names, f.dial, nil, nil)
+	defer func() { _ = fleet.Close() }()
+	g, err := plan.Arrange(steps, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := fleet.Observe(g, plan.Request{})
+	return p, fleet.Apply(t.Context(), g, p)
+}
+
+func TestApplyFollowsOrderAcrossHosts(t *testing.T) {
+	f := newFarm("a", "b")
+	a, b := plan.NewBuilder("a", "X"), plan.NewBuilder("b", "X")
+	first := a.Add(&probe{Name: "first"})
+	second := b.After(first).Add(&probe{Name: "second"})
+	a.After(second).Add(&probe{Name: "third"})
+	steps := append(b.Steps(), a.Steps()...)
+	p, s := f.run(t, steps, "a", "b")
+	if p.Count().Create != 3 || s.Count(Applied) != 3 {
+		t.Errorf("planned %+v, applied %d", p.Count(), s.Count(Applied))
+	}
+	if want := []string{"a first", "b second", "a third"}; !slices.Equal(log.lines, want) {
+		t.Errorf("order %q, want %q", log.lines, want)
+	}
+	p, s = f.run(t, steps, "a", "b")
+	if !p.Empty() || s.Count(Applied) != 0 || s.Count(Unchanged) != 3 {
+		t.Errorf("a second run plans %+v and applies %d", p.Count(), s.Count(Applied))
+	}
+}
+
+func TestFailureBlocksOnlyWhatDependsOnIt(t *testing.T) {
+	f := newFarm("a", "b")
+	a, b := plan.NewBuilder("a", "X"), plan.NewBuilder("b", "X")
+	broken := a.Add(&probe{Name: "broken", Fails: true})
+	a.After(broken).Add(&probe{Name: "after"})
+	a.Add(&probe{Name: "beside"})
+	b.After(broken).Add(&probe{Name: "elsewhere"})
+	b.Add(&probe{Name: "alone"})
+	_, s := f.run(t, append(a.Steps(), b.Steps()...), "a", "b")
+	want := map[string]Outcome{"a broken": Failed, "a after": Blocked, "a beside": Applied, "b elsewhere": Blocked, "b alone": Applied}
+	for id, o := range want {
+		if s.Outcomes[id] != o {
+			t.Errorf("%s: outcome %d, want %d", id, s.Outcomes[id], o)
+		}
+	}
+	if s.Hosts["a"] != "broken: it broke" || s.Hosts["b"] != "" {
+		t.Errorf("failed hosts: %v", s.Hosts)
+	}
+}
+
+func TestHostThatIsDownCostsOnlyItself(t *testing.T) {
+	f := newFarm("a")
+	a, b := plan.NewBuilder("a", "X"), plan.NewBuilder("down", "X")
+	lost := b.Add(&probe{Name: "lost"})
+	a.Add(&probe{Name: "mine"})
+	a.After(lost).Add(&probe{Name: "waits"})
+	a.After(lost).AddOnLeader("c", []string{"a", "down"}, &probe{Name: "cluster"})
+	p, s := f.run(t, append(b.Steps(), a.Steps()...), "down", "a")
+	if p.Count().Unreachable != 1 || s.Hosts["down"] != "no route to host" {
+		t.Errorf("plan %+v, failed %v", p.Count(), s.Hosts)
+	}
+	if s.Outcomes["a mine"] != Applied || s.Outcomes["a waits"] != Blocked || s.Outcomes["a cluster"] != Applied {
+		t.Errorf("outcomes %v", s.Outcomes)
+	}
+}
+
+func TestLeaderStepFollowsTheLeader(t *testing.T) {
+	f := newFarm("a", "b")
+	if err := f.hosts["b"].Files.Write("/leader", nil, 0o644, resource.Owner{}); err != nil {
+		t.Fatal(err)
+	}
+	a := plan.NewBuilder("a", "X")
+	a.AddOnLeader("c", []string{"a", "b"}, &probe{Name: "role", Leads: "yes"})
+	fleet := Connect(t.Context(), []string{"a", "b"}, f.dial, nil, nil)
+	defer func() { _ = fleet.Close() }()
+	g, err := plan.Arrange(a.Steps(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := fleet.Observe(g, plan.Request{})
+	if p.Count().Create != 1 {
+		t.Fatalf("plan %+v", p.Count())
+	}
+	// the leader moves between plan and apply
+	_ = f.hosts["b"].Files.Remove("/leader")
+	time.AfterFunc(50*time.Millisecond, func() {
+		_ = f.hosts["a"].Files.Write("/leader", nil, 0o644, resource.Owner{})
+	})
+	if s := fleet.Apply(t.Context(), g, p); s.Count(Applied) != 1 {
+		t.Errorf("outcomes %v, errors %v", s.Outcomes, s.Errors)
+	}
+	if want := []string{"a role"}; !slices.Equal(log.lines, want) {
+		t.Errorf("ran on %q, want %q", log.lines, want)
+	}
+}
+
+func TestInterruptionLetsRunningStepsEnd(t *testing.T) {
+	f := newFarm("a")
+	a := plan.NewBuilder("a", "X")
+	slow := a.Add(&probe{Name: "slow", Blocks: true})
+	a.After(slow).Add(&probe{Name: "next"})
+	ctx, interrupt := context.WithCancel(t.Context())
+	started := make(chan bool, 1)
+	fleet := Connect(ctx, []string{"a"}, f.dial, nil, func(e Event) {
+		if e.Type == StepStart {
+			started <- true
+		}
+	})
+	defer func() { _ = fleet.Close() }()
+	g, err := plan.Arrange(a.Steps(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := fleet.Observe(g, plan.Request{})
+	go func() {
+		<-started
+		interrupt()
+		_ = f.hosts["a"].Files.Write("/go", nil, 0o644, resource.Owner{})
+	}()
+	s := fleet.Apply(ctx, g, p)
+	if s.Outcomes["a slow"] != Applied || s.Outcomes["a next"] != NotBegun {
+		t.Errorf("outcomes %v", s.Outcomes)
+	}
+}
+
+func TestConnectionThatBreaksFailsItsHost(t *testing.T) {
+	f := newFarm("a", "b")
+	a, b := plan.NewBuilder("a", "X"), plan.NewBuilder("b", "X")
+	a.Add(&probe{Name: "cut", Blocks: true})
+	b.Add(&probe{Name: "fine"})
+	var once sync.Once
+	fleet := Connect(t.Context(), []string{"a", "b"}, f.dial, nil, func(e Event) {
+		if e.Type == StepStart && e.Host == "a" {
+			once.Do(func() { _ = f.conns["a"].Close() })
+		}
+	})
+	defer func() { _ = fleet.Close() }()
+	g, err := plan.Arrange(append(a.Steps(), b.Steps()...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fleet.Apply(t.Context(), g, fleet.Observe(g, plan.Request{}))
+	_ = f.hosts["a"].Files.Write("/go", nil, 0o644, resource.Owner{})
+	if s.Outcomes["a cut"] != Failed || s.Outcomes["b fine"] != Applied || s.Hosts["a"] == "" {
+		t.Errorf("outcomes %v, hosts %v", s.Outcomes, s.Hosts)
+	}
+}
+
+// Exclusive steps that restart something run one at a time; see Step.Exclusive.
+func TestExclusiveRestarts(t *testing.T) {
+	f := newFarm("a", "b", "c")
+	var steps []*plan.Step
+	for _, n := range []string{"a", "b", "c"} {
+		b := plan.NewBuilder(n, "X").Exclusive("etcd")
+		b.Add(&restart{Name: "unit"})
+		steps = append(steps, b.Steps()...)
+	}
+	_, s := f.run(t, steps, "a", "b", "c")
+	if s.Count(Applied) != 3 {
+		t.Fatalf("outcomes %v, errors %v", s.Outcomes, s.Errors)
+	}
+	for i := 0; i < len(log.lines); i += 2 {
+		if log.lines[i] != "begin" || log.lines[i+1] != "end" {
+			t.Fatalf("restarts overlap: %q", log.lines)
+		}
+	}
+}
+
+type restart struct{ Name string }
+
+func init() { gob.Register(&restart{}) }
+
+func (r *restart) Key() string { return r.Name }
+func (r *restart) Diff(context.Context, *resource.Host) (resource.Change, error) {
+	return resource.Change{Action: resource.Restart, Impact: resource.ImpactRestart}, nil
+}
+func (r *restart) Apply(context.Context, *resource.Host) error {
+	log.add("begin")
+	time.Sleep(5 * time.Millisecond)
+	log.add("end")
+	return nil
+}
+
+// A big plan must not deadlock on the connection: thousands of results arrive
+// while others are still being sent.
+func TestManySteps(t *testing.T) {
+	f := newFarm("a")
+	a := plan.NewBuilder("a", "X")
+	for i := range 2000 {
+		a.Add(&probe{Name: fmt.Sprint("step ", i)})
+	}
+	if _, s := f.run(t, a.Steps(), "a"); s.Count(Applied) != 2000 {
+		t.Errorf("applied %d", s.Count(Applied))
+	}
+}

@@ -1,0 +1,61 @@
+// Package module says what a module is and what modules are compiled from: a
+// site, which is an inventory with typed parameters and the facts of its hosts.
+//
+// Modules are pure: the same site gives the same steps.
+package module
+
+import (
+	"pigsty/internal/diag"
+	"pigsty/internal/param"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// Module is one part of the product: NODE, ETCD, PGSQL and so on.
+type Module struct {
+	Declaration param.Module
+	// Check finds mistakes that only show across values or hosts. It may be nil.
+	Check func(*Site) diag.List
+	// Instances says what of the module a host has, for listings. It may be nil.
+	Instances func(*Host) []Instance
+	// Status returns the steps that only observe what runs on a host, for
+	// `pigsty status`; each belongs to one of its instances. It may be nil.
+	Status func(s *Site, h *Host) []Report
+	// Plays are what the module can do; none for a module whose parameters are
+	// known but which this version does not manage.
+	Plays []Play
+}
+
+// Instance is one running thing of a module on a host.
+type Instance struct {
+	Cluster  string
+	Name     string   // pg-test-1
+	Role     string   // primary, replica …; empty where the module has no roles
+	Services []string // name:port of the services that the cluster offers
+}
+
+// Report is a resource that only observes an instance: the attributes of its
+// Diff say how the instance is.
+type Report struct {
+	Instance Instance
+	Resource resource.Resource
+}
+
+// Play compiles the steps of one thing that a user can ask for by name, what
+// Pigsty calls a playbook: "pgsql", "pgsql-rm", "node".
+type Play struct {
+	Name  string
+	Short string   // one line of help
+	Tags  []string // every tag that its steps can carry, in the order of the play
+
+	// Deploy ranks the play in `pigsty deploy`, lowest first; 0 leaves it out.
+	Deploy int
+
+	// Steps returns the steps for hosts, which are all that the play is asked
+	// to cover; it passes over hosts that the play does not concern.
+	Steps func(s *Site, hosts []*Host) []*plan.Step
+
+	// Removes is set for plays that destroy something: the names that a user
+	// must confirm (clusters, usually), and the reasons why a safeguard refuses.
+	Removes func(s *Site, hosts []*Host) (names []string, refused diag.List)
+}

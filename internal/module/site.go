@@ -1,0 +1,119 @@
+package module
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/inventory"
+	"pigsty/internal/param"
+	"pigsty/internal/resource"
+)
+
+// Site is everything that modules compile steps from.
+type Site struct {
+	Inventory *inventory.Inventory
+	Catalogue *param.Catalogue
+	CA        []byte            // the deployment's CA certificate, PEM; empty when offline without one
+	Dir       string            // where the inventory lies; relative paths in it start here
+	Keys      []string          // public SSH keys of the user at the control side
+	Chosen    map[string]string // command-line choices of plays: "username", "dbname"
+
+	hosts  []*Host
+	byName map[string]*Host
+}
+
+// Host is one host of the inventory.
+type Host struct {
+	*inventory.Host
+	Vars     inventory.Vars
+	Facts    resource.Facts
+	HasFacts bool
+
+	catalogue *param.Catalogue
+	mu        sync.Mutex
+	params    map[reflect.Type]any
+	problems  diag.List
+}
+
+// NewSite prepares the hosts of inv. facts may lack hosts that were never reached.
+func NewSite(inv *inventory.Inventory, cat *param.Catalogue, facts map[string]resource.Facts) *Site {
+	s := &Site{Inventory: inv, Catalogue: cat, byName: map[string]*Host{}}
+	for _, ih := range inv.Hosts() {
+		h := &Host{Host: ih, Vars: ih.Vars(), catalogue: cat, params: map[reflect.Type]any{}}
+		h.Facts, h.HasFacts = facts[ih.Name()]
+		s.hosts = append(s.hosts, h)
+		s.byName[ih.Name()] = h
+	}
+	return s
+}
+
+// Hosts returns every host in inventory order.
+func (s *Site) Hosts() []*Host { return s.hosts }
+
+// Host returns the host called name, nil if there is none.
+func (s *Site) Host(name string) *Host { return s.byName[name] }
+
+// Group returns the hosts of the group called name, none if there is no such group.
+func (s *Site) Group(name string) []*Host {
+	g := s.Inventory.Group(name)
+	if g == nil {
+		return nil
+	}
+	var out []*Host
+	for _, h := range g.Hosts() {
+		out = append(out, s.byName[h.Name()])
+	}
+	return out
+}
+
+// AdminIP is the address of the node that the deployment is run from: the
+// parameter admin_ip, else the first host of group infra, else the first host.
+func (s *Site) AdminIP() string {
+	for _, h := range s.hosts {
+		if v, ok := h.Vars.Get("admin_ip"); ok {
+			return v.Value.Text
+		}
+	}
+	if infra := s.Group("infra"); len(infra) > 0 {
+		return infra[0].Name()
+	}
+	if len(s.hosts) > 0 {
+		return s.hosts[0].Name()
+	}
+	return ""
+}
+
+// Params returns the typed parameters T of h, decoded once. Mistakes are kept
+// for Problems; the returned struct then holds defaults in their place.
+func Params[T any](h *Host) *T {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := reflect.TypeFor[T]()
+	if p, ok := h.params[key]; ok {
+		return p.(*T)
+	}
+	p, problems := param.Decode[T](h.catalogue, h.Vars)
+	h.problems.Add(problems...)
+	h.params[key] = p
+	return p
+}
+
+// Problems returns what was wrong in the parameters decoded so far.
+func (h *Host) Problems() diag.List {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.problems
+}
+
+// Pos returns where the variable called name is written for h, or where h is.
+func (h *Host) At(name string) diag.Pos {
+	if v, ok := h.Vars.Get(name); ok {
+		return v.NamePos
+	}
+	return h.Pos()
+}
+
+// String returns the host's name.
+func (h *Host) String() string { return fmt.Sprint(h.Name()) }

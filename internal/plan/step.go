@@ -1,0 +1,131 @@
+// Package plan holds what a run is made of: steps (a resource with its host,
+// tags and order), the order that follows from them, and a plan (the steps that
+// would change something, each with its difference) with its text and JSON forms.
+package plan
+
+import (
+	"slices"
+
+	"pigsty/internal/resource"
+)
+
+// Step is one resource on one host, or on the current leader of one cluster.
+type Step struct {
+	Host     string // the inventory's name of the host
+	Module   string // NODE, ETCD, PGSQL …
+	Tags     []string
+	Resource resource.Resource
+
+	// Cluster is set when the step belongs to a cluster rather than to a host:
+	// it then runs on whichever of Members leads the cluster when its turn
+	// comes. Host is the member to ask first.
+	Cluster string
+	Members []string
+
+	// After holds IDs of steps that come first. One that is not part of the
+	// plan (left out by -l or -t) is ignored.
+	After []string
+
+	// Early steps come before the host's packages are installed, all others after.
+	Early bool
+
+	// Exclusive names a group of steps over all hosts of which only one at a
+	// time may restart something: the members of an etcd cluster. Starting what
+	// does not run is not limited.
+	Exclusive string
+}
+
+// ID names the step uniquely in a run.
+func (s *Step) ID() string { return ID(s.Host, s.Resource.Key()) }
+
+// ID is the identifier of the step for the resource with key on host.
+func ID(host, key string) string { return host + " " + key }
+
+// Tagged reports whether the step carries one of tags; every step does when tags is empty.
+func (s *Step) Tagged(tags []string) bool {
+	if len(tags) == 0 {
+		return true
+	}
+	for _, t := range tags {
+		if t == "all" || slices.Contains(s.Tags, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// Builder collects the steps of one host in the order that its module's file
+// reads. The zero value is not useful; see NewBuilder.
+type Builder struct {
+	steps  *[]*Step
+	host   string
+	module string
+	tags   []string
+	early  bool
+	after  []string
+	alone  string
+}
+
+// NewBuilder returns a Builder of steps of module on host.
+func NewBuilder(host, module string) *Builder {
+	return &Builder{steps: &[]*Step{}, host: host, module: module}
+}
+
+// Tag returns a Builder for the same host whose steps carry tags as well.
+func (b *Builder) Tag(tags ...string) *Builder {
+	c := *b
+	c.tags = append(slices.Clip(b.tags), tags...)
+	return &c
+}
+
+// Early returns a Builder whose steps come before the packages.
+func (b *Builder) Early() *Builder {
+	c := *b
+	c.early = true
+	return &c
+}
+
+// After returns a Builder whose steps come after those with the given IDs.
+func (b *Builder) After(ids ...string) *Builder {
+	c := *b
+	c.after = append(slices.Clip(b.after), ids...)
+	return &c
+}
+
+// Exclusive returns a Builder whose steps restart things one at a time with
+// all others of the same group, over all hosts.
+func (b *Builder) Exclusive(group string) *Builder {
+	c := *b
+	c.alone = group
+	return &c
+}
+
+// Add appends a step for each of rs and returns the last one's ID.
+func (b *Builder) Add(rs ...resource.Resource) string {
+	var id string
+	for _, r := range rs {
+		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after, Early: b.early, Exclusive: b.alone}
+		*b.steps = append(*b.steps, s)
+		id = s.ID()
+	}
+	return id
+}
+
+// AddOnLeader appends steps that run on the leader of cluster, one of members,
+// and returns the last one's ID.
+func (b *Builder) AddOnLeader(cluster string, members []string, rs ...resource.Resource) string {
+	var id string
+	for _, r := range rs {
+		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after,
+			Cluster: cluster, Members: members}
+		*b.steps = append(*b.steps, s)
+		id = s.ID()
+	}
+	return id
+}
+
+// ID returns the ID of the resource with key on this Builder's host.
+func (b *Builder) ID(key string) string { return ID(b.host, key) }
+
+// Steps returns what was added through this Builder and those derived from it.
+func (b *Builder) Steps() []*Step { return *b.steps }
