@@ -31,6 +31,7 @@ func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
 		n := f.hosts[name]
 		if err := n.client.Observe(steps); err != nil {
 			n.lose(err)
+			_ = n.conn.Close() // which ends the waiting for its answers
 		}
 	}
 

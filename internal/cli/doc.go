@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"pigsty/internal/param"
+)
+
+// catalogue is every parameter of every module.
+func (a *app) catalogue() *param.Catalogue {
+	declarations := make([]param.Module, len(a.modules))
+	for i, m := range a.modules {
+		declarations[i] = m.Declaration
+	}
+	return param.NewCatalogue(declarations...)
+}
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "schema",
+		GroupID: "look",
+		Short:   "Print a JSON Schema of the inventory, for editors",
+		Example: "  pigsty schema > pigsty.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			text, err := a.catalogue().Schema()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "%s\n", text)
+			return err
+		},
+	}
+}
+
+func (a *app) docCommand() *cobra.Command {
+	var module string
+	c := &cobra.Command{
+		Use:     "doc [PARAMETER]",
+		GroupID: "look",
+		Short:   "Explain a parameter, or write the reference page of a module",
+		Example: "  pigsty doc pg_hba_rules\n  pigsty doc --module PGSQL > pgsql.md",
+		Args:    cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, p := range a.catalogue().All() {
+				names = append(names, p.Name)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			cat := a.catalogue()
+			if module != "" {
+				return cat.Reference(a.out, module)
+			}
+			if len(args) == 0 {
+				return fmt.Errorf("name a parameter, or a module with --module; see `pigsty doc --help`")
+			}
+			p, ok := cat.Lookup(args[0])
+			if !ok {
+				return status(exitInvalid, "there is no parameter %q%s", args[0], didYouMean(cat.Nearest(args[0])))
+			}
+			_, err := fmt.Fprint(a.out, p.Describe())
+			return err
+		},
+	}
+	c.Flags().StringVar(&module, "module", "", "write the reference page of this `MODULE`: NODE, ETCD, PGSQL …")
+	return c
+}

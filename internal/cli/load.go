@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/inventory"
+	"pigsty/internal/module"
+	"pigsty/internal/param"
+	"pigsty/internal/resource"
+)
+
+// deployment is a loaded inventory with what lies beside it.
+type deployment struct {
+	app       *app
+	dir       string // where the (first) inventory lies
+	inventory *inventory.Inventory
+	catalogue *param.Catalogue
+	texts     map[string][]byte // the sources, for messages
+	problems  diag.List
+}
+
+// load reads and checks the inventory. Mistakes do not make an error here: see check.
+func (a *app) load(extra []string) (*deployment, error) {
+	paths := a.inventories
+	if len(paths) == 0 {
+		paths = []string{cmp.Or(os.Getenv("PIGSTY_INVENTORY"), "pigsty.yml")}
+	}
+	d := &deployment{app: a, texts: map[string][]byte{}}
+	var sources []inventory.Source
+	for _, path := range paths {
+		var src inventory.Source
+		var err error
+		if path == "-" {
+			src.Name = "stdin"
+			src.Data, err = io.ReadAll(a.in)
+		} else {
+			src, err = inventory.ReadFile(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, status(exitInvalid, "there is no inventory %s; name one with -i FILE or $PIGSTY_INVENTORY", path)
+		}
+		if err != nil {
+			return nil, status(exitInvalid, "read the inventory: %v", err)
+		}
+		d.texts[src.Name] = src.Data
+		sources = append(sources, src)
+	}
+	d.dir = "."
+	if paths[0] != "-" {
+		d.dir = filepath.Dir(paths[0])
+	}
+	d.inventory, d.problems = inventory.Load(sources...)
+	d.problems.Add(d.inventory.SetExtra(extra)...)
+	d.catalogue = a.catalogue()
+	d.inventory.SetDefaults(func(name string) (inventory.Value, bool) {
+		p, ok := d.catalogue.Lookup(name)
+		if !ok || p.Default.Kind == inventory.Null {
+			return inventory.Value{}, false
+		}
+		return p.Default, true
+	})
+	d.problems.Add(d.inventory.Check()...)
+	if d.problems.HasErrors() {
+		return d, nil
+	}
+	site := d.site(nil)
+	for _, h := range site.Hosts() {
+		d.problems.Add(d.catalogue.Check(h.Vars)...)
+	}
+	for _, m := range a.modules {
+		if m.Check != nil {
+			d.problems.Add(m.Check(site)...)
+		}
+	}
+	for _, h := range site.Hosts() {
+		d.problems.Add(h.Problems()...)
+	}
+	return d, nil
+}
+
+// site makes what modules compile from.
+func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
+	s := module.NewSite(d.inventory, d.catalogue, facts)
+	s.Dir = d.dir
+	s.CA, _ = os.ReadFile(filepath.Join(d.pkiDir(), "ca", "ca.crt"))
+	s.Keys = ownKeys()
+	s.Chosen = map[string]string{}
+	for _, h := range s.Hosts() {
+		for _, name := range []string{"username", "dbname"} {
+			if v, ok := h.Vars.Get(name); ok && v.Origin.Kind == inventory.OriginExtra {
+				s.Chosen[name] = v.Value.Text
+			}
+		}
+		break
+	}
+	return s
+}
+
+func (d *deployment) pkiDir() string { return filepath.Join(d.dir, "files", "pki") }
+
+// ownKeys returns the public SSH keys of the user who runs this.
+func ownKeys() []string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil
+	}
+	paths, _ := filepath.Glob(filepath.Join(home, ".ssh", "id*.pub"))
+	var keys []string
+	for _, p := range paths {
+		if text, err := os.ReadFile(p); err == nil {
+			keys = append(keys, strings.TrimSpace(string(text)))
+		}
+	}
+	return keys
+}
+
+// check prints the problems of the inventory on standard error and returns an
+// error if any of them stops the command.
+func (d *deployment) check() error {
+	found := d.problems.Sorted()
+	if len(found) == 0 {
+		return nil
+	}
+	if !found.HasErrors() && found.Count(diag.Warning) == 0 {
+		return nil
+	}
+	d.printProblems(d.app.err, found)
+	if found.HasErrors() {
+		return status(exitInvalid, "the inventory has %s; no host was contacted", count(found.Count(diag.Error), "error"))
+	}
+	return nil
+}
+
+func (d *deployment) printProblems(w io.Writer, found diag.List) {
+	found.Render(w, d.texts, d.app.coloured(w))
+}
+
+// selected returns the hosts that the pattern of -l names, all without one.
+func (d *deployment) selected(site *module.Site, limit string) ([]*module.Host, error) {
+	if limit == "" {
+		return site.Hosts(), nil
+	}
+	found, err := d.inventory.Select(limit)
+	if err != nil {
+		return nil, status(exitInvalid, "-l %s: %v", limit, err)
+	}
+	if len(found) == 0 {
+		return nil, status(exitInvalid, "-l %s names no host", limit)
+	}
+	hosts := make([]*module.Host, len(found))
+	for i, h := range found {
+		hosts[i] = site.Host(h.Name())
+	}
+	return hosts, nil
+}
+
+// stateDir is where runs leave what they remember, beside the inventory so that
+// people who share it share this too.
+func (d *deployment) stateDir() string { return filepath.Join(d.dir, ".pigsty") }
+
+// knownFacts returns what earlier runs learnt of hosts.
+func (d *deployment) knownFacts() map[string]resource.Facts {
+	facts := map[string]resource.Facts{}
+	if data, err := os.ReadFile(filepath.Join(d.stateDir(), "facts.json")); err == nil {
+		_ = json.Unmarshal(data, &facts)
+	}
+	return facts
+}
+
+// rememberFacts keeps facts for runs that do not reach those hosts: what a
+// cluster's configuration depends on may be facts of a host outside -l.
+func (d *deployment) rememberFacts(facts map[string]resource.Facts) error {
+	old, err := os.ReadFile(filepath.Join(d.stateDir(), "facts.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	data, err := json.MarshalIndent(facts, "", " ")
+	if err != nil || string(data) == string(old) {
+		return err
+	}
+	if err := os.MkdirAll(d.stateDir(), 0o700); err != nil {
+		return err
+	}
+	tmp := filepath.Join(d.stateDir(), fmt.Sprintf("facts.json.%d", os.Getpid()))
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(d.stateDir(), "facts.json"))
+}
+
+// label says what a host is in the deployment: its instance, or its node name.
+func label(h *module.Host) string {
+	text := func(name string) string {
+		v, _ := h.Vars.Get(name)
+		return v.Value.Text
+	}
+	if c, n := text("pg_cluster"), text("pg_seq"); c != "" && n != "" {
+		return c + "-" + n
+	}
+	return cmp.Or(text("nodename"), h.Name())
+}
+
+// count formats n with the right form of noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"pigsty/internal/engine"
+	"pigsty/internal/module"
+	"pigsty/internal/module/infra"
+	"pigsty/internal/pki"
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/etcd"
+	"pigsty/internal/resource/patroni"
+	"pigsty/internal/resource/postgres"
+	"pigsty/internal/secret"
+	"pigsty/internal/transport"
+)
+
+// validityOfCA is how long a CA that is created here is valid: 20 years, as the
+// certificates that Pigsty issues.
+const validityOfCA = 7300 * 24 * time.Hour
+
+// registerResources makes every resource known to the wire format.
+func registerResources() {
+	resource.Register(resource.All()...)
+	resource.Register(postgres.Resources()...)
+	resource.Register(patroni.Resources()...)
+	resource.Register(etcd.Resources()...)
+}
+
+// target reads the connection variables of h.
+func target(h *module.Host) (transport.Target, error) {
+	text := func(name string) string {
+		v, _ := h.Vars.Get(name)
+		return v.Value.Text
+	}
+	t := transport.Target{
+		Name: h.Name(), Address: text("ansible_host"), User: text("ansible_user"),
+		KeyFile: text("ansible_ssh_private_key_file"), Connection: text("ansible_connection"),
+		Password: secret.New(text("ansible_password")), BecomeUser: text("ansible_become_user"),
+		BecomePassword: secret.New(text("ansible_become_password")), CommonArgs: text("ansible_ssh_common_args"),
+	}
+	if t.Password.IsEmpty() {
+		t.Password = secret.New(text("ansible_ssh_pass"))
+	}
+	if port := text("ansible_port"); port != "" {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 || n > 65535 {
+			return t, fmt.Errorf("%s: ansible_port must be a port, not %q", h.At("ansible_port"), port)
+		}
+		t.Port = n
+	}
+	if v, ok := h.Vars.Get("ansible_become"); ok {
+		become, isBool := v.Value.Any().(bool)
+		if !isBool {
+			return t, fmt.Errorf("%s: ansible_become must be true or false", h.At("ansible_become"))
+		}
+		t.Become = &become
+	}
+	return t, nil
+}
+
+// dialer returns how the engine starts the agent on a host.
+func (r *run) dialer() (engine.Dial, error) {
+	opts := transport.Options{Log: func(host, line string) {
+		if host != "" {
+			line = host + "  " + line
+		}
+		fmt.Fprintln(r.app.err, line)
+	}}
+	if isTerminal(r.app.in) {
+		opts.AskPassword = func(prompt string) (secret.Value, error) {
+			fmt.Fprint(r.app.err, prompt)
+			text, err := term.ReadPassword(int(os.Stdin.Fd()))
+			fmt.Fprintln(r.app.err)
+			return secret.New(string(text)), err
+		}
+	}
+	d := transport.New(opts)
+	return func(ctx context.Context, name string) (io.ReadWriteCloser, error) {
+		t, err := target(r.site.Host(name))
+		if err != nil {
+			return nil, err
+		}
+		s, err := d.Start(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}, nil
+}
+
+// signer returns what issues the certificates of the run. The deployment's CA
+// is created beside the inventory the first time that one is needed.
+func (r *run) signer() (engine.Signer, error) {
+	values := module.Params[infra.Params](r.site.Hosts()[0])
+	if len(r.site.CA) == 0 {
+		if !values.CaCreate {
+			return nil, fmt.Errorf("there is no CA in %s and ca_create is off: put ca/ca.crt and ca/ca.key there", r.pkiDir())
+		}
+		_, created, err := pki.OpenOrCreate(r.pkiDir(), values.CaCn, validityOfCA)
+		if err != nil {
+			return nil, fmt.Errorf("the deployment's CA: %w", err)
+		}
+		if created {
+			fmt.Fprintf(r.app.err, "created the deployment's CA in %s; keep its key safe\n", r.pkiDir())
+		}
+	}
+	ca := sync.OnceValues(func() (*pki.CA, error) { return pki.Open(r.pkiDir()) })
+	return func(c *resource.Cert, publicKey []byte) ([]byte, error) {
+		issuer, err := ca()
+		if err != nil {
+			return nil, err
+		}
+		return issuer.Issue(pki.Request{
+			CommonName: c.CommonName, Organization: c.Organization, OrganizationalUnit: c.Units, DNSNames: c.DNSNames, IPs: c.IPs,
+			Validity: c.Validity, PublicKey: publicKey, Server: true, Client: true,
+		})
+	}, nil
+}

@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+	"time"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/engine"
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+)
+
+// run is one plan or apply: some plays on some hosts.
+type run struct {
+	*deployment
+	req   plan.Request
+	plays []*module.Play
+	yes   []string // names of what may be destroyed
+
+	site  *module.Site
+	fleet *engine.Fleet
+	graph *plan.Graph
+	plan  *plan.Plan
+}
+
+// prepare loads and checks the inventory and finds the hosts that the plays
+// concern, all without touching one.
+func (a *app) prepare(req plan.Request) (*run, []*module.Host, error) {
+	d, err := a.load(req.Extra)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.check(); err != nil {
+		return nil, nil, err
+	}
+	r := &run{deployment: d, req: req}
+	for _, name := range req.Plays {
+		p := findPlay(a.modules, name)
+		if p == nil {
+			known := diag.Nearest(name, slices.Values(a.playNames()))
+			return nil, nil, status(exitInvalid, "there is no play %q%s; plays are %s", name, didYouMean(known), strings.Join(a.playNames(), ", "))
+		}
+		r.plays = append(r.plays, p)
+	}
+	if err := r.checkTags(); err != nil {
+		return nil, nil, err
+	}
+	r.site = d.site(d.knownFacts())
+	hosts, err := d.selected(r.site, req.Limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	hosts = r.concerned(hosts)
+	if len(hosts) == 0 {
+		return nil, nil, status(exitInvalid, "%s concerns none of the selected hosts", strings.Join(req.Plays, ", "))
+	}
+	return r, hosts, nil
+}
+
+// concerned returns those of hosts that some step of the run is for.
+func (r *run) concerned(hosts []*module.Host) []*module.Host {
+	needed := map[string]bool{}
+	for _, p := range r.plays {
+		for _, s := range p.Steps(r.site, hosts) {
+			if s.Tagged(r.req.Tags) {
+				needed[s.Host] = true
+			}
+			if s.Tagged(r.req.Tags) && s.Cluster != "" {
+				for _, m := range s.Members {
+					needed[m] = true
+				}
+			}
+		}
+	}
+	var out []*module.Host
+	for _, h := range hosts {
+		if needed[h.Name()] {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func (r *run) checkTags() error {
+	known := map[string]bool{"all": true}
+	for _, p := range r.plays {
+		for _, t := range p.Tags {
+			known[t] = true
+		}
+	}
+	for _, t := range r.req.Tags {
+		if !known[t] {
+			names := slices.Sorted(maps.Keys(known))
+			return status(exitInvalid, "there is no tag %q%s; --list-tags lists them", t, didYouMean(diag.Nearest(t, slices.Values(names))))
+		}
+	}
+	return nil
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", name)
+}
+
+// connect starts the agents, learns the facts and compiles the steps.
+func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sink) error {
+	names := make([]string, len(hosts))
+	for i, h := range hosts {
+		names[i] = h.Name()
+	}
+	sign, err := r.signer()
+	if err != nil {
+		return err
+	}
+	dial, err := r.dialer()
+	if err != nil {
+		return err
+	}
+	registerResources()
+	r.fleet = engine.Connect(ctx, names, dial, sign, sink)
+	facts := r.knownFacts()
+	for name, f := range r.fleet.Facts() {
+		facts[name] = f
+	}
+	if err := r.rememberFacts(facts); err != nil {
+		return fmt.Errorf("keep the facts of hosts: %w", err)
+	}
+	r.site = r.deployment.site(facts)
+	chosen := make([]*module.Host, len(hosts))
+	for i, h := range hosts {
+		chosen[i] = r.site.Host(h.Name())
+	}
+	var steps []*plan.Step
+	for _, p := range r.plays {
+		steps = append(steps, p.Steps(r.site, chosen)...)
+	}
+	r.graph, err = plan.Arrange(steps, r.req.Tags)
+	return err
+}
+
+// observe asks the hosts and refuses what destroys data that nobody asked for by name.
+func (r *run) observe() {
+	r.plan = r.fleet.Observe(r.graph, r.req)
+	for i, h := range r.plan.Hosts {
+		r.plan.Hosts[i].Label = label(r.site.Host(h.Name))
+	}
+	r.refuseLoss()
+}
+
+// holder says who holds a host's lock while this runs.
+func holder() string {
+	who := "somebody"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s@%s, process %d, since %s", who, host, os.Getpid(), time.Now().Format(time.DateTime))
+}
+
+// close ends the connections; what agents say then is only worth a warning.
+func (r *run) close() {
+	if r.fleet == nil {
+		return
+	}
+	if err := r.fleet.Close(); err != nil {
+		fmt.Fprintf(r.app.err, "warning: %v\n", err)
+	}
+}
+
+// planOutcome is the exit status of a plan that was only looked at.
+func (r *run) planOutcome(detailed bool) error {
+	n := r.plan.Count()
+	switch {
+	case n.Unreachable == n.Hosts && n.Hosts > 0:
+		return status(exitHosts, "no host was reached")
+	case n.Unreachable > 0:
+		return status(exitHosts, "%s not reached", count(n.Unreachable, "host"))
+	case n.Errors > 0:
+		return status(exitError, "the plan has %s", count(n.Errors, "error"))
+	case detailed && !r.plan.Empty():
+		return status(exitChanges, "")
+	}
+	return nil
+}
+
+// lockAll takes the hosts' locks, or says who has them.
+func (r *run) lockAll() error {
+	err := r.fleet.Lock(holder())
+	if errors.Is(err, engine.ErrLocked) {
+		return status(exitLocked, "%v; it ends by itself with that apply, or with its connection", err)
+	}
+	return err
+}
+
+func (a *app) playNames() []string {
+	var names []string
+	for _, m := range a.modules {
+		for _, p := range m.Plays {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,211 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"pigsty/internal/resource"
+)
+
+// aptLock is how long apt waits for another program that installs packages,
+// such as unattended-upgrades, in seconds.
+const aptLock = "300"
+
+// deb is apt and dpkg.
+type deb struct {
+	commands *commands
+	control  resource.Control
+	status   dpkgStatus
+}
+
+var _ resource.PackageManager = (*deb)(nil)
+
+// aptEnv keeps apt and its hooks from asking questions and needrestart from
+// restarting services behind our back.
+var aptEnv = []string{
+	"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true", "APT_LISTCHANGES_FRONTEND=none",
+	"APT_LISTBUGS_FRONTEND=none", "NEEDRESTART_SUSPEND=1", "UCF_FORCE_CONFFOLD=1",
+}
+
+// Installed implements resource.PackageManager.
+func (d *deb) Installed(names ...string) (map[string]string, error) {
+	all, _, err := d.status.read()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, n := range names {
+		if v, ok := all[n]; ok {
+			out[n] = v
+		}
+	}
+	return out, nil
+}
+
+// Candidates implements resource.PackageManager.
+func (d *deb) Candidates(ctx context.Context, names ...string) (map[string]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	out, err := d.commands.Run(ctx, resource.Command{Args: append([]string{"apt-cache", "policy", "--"}, names...), Env: aptEnv})
+	if err != nil {
+		return nil, err
+	}
+	return parsePolicy(string(out)), nil
+}
+
+// parsePolicy reads the candidates from what apt-cache policy prints:
+//
+//	etcd-server:
+//	  Installed: (none)
+//	  Candidate: 3.5.16-4
+func parsePolicy(text string) map[string]string {
+	found, name := map[string]string{}, ""
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, " ") {
+			name = strings.TrimSuffix(strings.TrimSpace(line), ":")
+			continue
+		}
+		version, ok := strings.CutPrefix(strings.TrimSpace(line), "Candidate: ")
+		if ok && version != "(none)" {
+			found[name] = version
+		}
+	}
+	return found
+}
+
+// Search implements resource.PackageManager.
+func (d *deb) Search(ctx context.Context, glob string) ([]string, error) {
+	args := []string{"apt-cache", "pkgnames", "--"}
+	if stem := glob[:strings.IndexAny(glob+"*", "*?[")]; stem != "" {
+		args = append(args, stem)
+	}
+	out, err := d.commands.Run(ctx, resource.Command{Args: args, Env: aptEnv})
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, name := range strings.Fields(string(out)) {
+		if ok, _ := path.Match(glob, name); ok {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// aptSources are what decides which repositories apt reads.
+var aptSources = []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d"}
+
+// IndexTime implements resource.PackageManager.
+func (d *deb) IndexTime() (time.Time, error) { return indexTime(aptSources, "/var/lib/apt/lists") }
+
+// Refresh implements resource.PackageManager. A repository that cannot be read
+// is an error: what it should have offered would be missed without a word.
+func (d *deb) Refresh(ctx context.Context) error {
+	args := []string{"apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=2"}
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		_, err := d.commands.run(ctx, resource.Command{Args: args, Env: aptEnv}, d.progress(ctx))
+		var failed *resource.CommandError
+		// DPkg::Lock::Timeout does not cover the lock of the index.
+		if errors.As(err, &failed) && strings.Contains(failed.Output, "Could not get lock") && time.Now().Before(deadline) {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(2 * time.Second):
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the package index: %w", aptError(err))
+		}
+		return stampIndex(aptSources)
+	}
+}
+
+// Install implements resource.PackageManager.
+func (d *deb) Install(ctx context.Context, names ...string) error {
+	args := []string{"install", "--no-install-recommends"}
+	specs := slices.Clone(names)
+	for i, n := range specs {
+		if name, version, pinned := strings.Cut(n, "="); pinned {
+			specs[i] = name + "=" + version + "*"
+			args = append(args, "--allow-downgrades")
+		}
+	}
+	return d.transaction(ctx, append(append(args, "--"), specs...)...)
+}
+
+// Remove implements resource.PackageManager.
+func (d *deb) Remove(ctx context.Context, names ...string) error {
+	return d.transaction(ctx, append([]string{"remove", "--"}, names...)...)
+}
+
+func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
+	restore, err := forbidStarts(policyFile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	if _, broken, err := d.status.read(); err != nil {
+		return err
+	} else if broken {
+		d.control.Log(ctx, "an earlier package transaction was interrupted; finishing it first")
+		repair := []string{"dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
+		if _, err := d.commands.run(ctx, resource.Command{Args: repair, Env: aptEnv}, d.progress(ctx)); err != nil {
+			return fmt.Errorf("finish the interrupted package transaction: %w", err)
+		}
+	}
+	full := append([]string{"apt-get", "-y", "-q",
+		"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+		"-o", "DPkg::Lock::Timeout=" + aptLock, "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=2"}, args...)
+	_, err = d.commands.run(ctx, resource.Command{Args: full, Env: aptEnv}, d.progress(ctx))
+	return aptError(err)
+}
+
+// unfetched matches apt's words for files that it could not get.
+var unfetched = regexp.MustCompile(`Failed to fetch|Unable to fetch some archives|Hash Sum mismatch|404 +Not Found|Couldn't find any package whose name or description|Unable to locate package|Version '.*' for '.*' was not found`)
+
+// aptError marks failures that a fresh index may mend, and keeps of apt's
+// output the lines that say what is wrong.
+func aptError(err error) error {
+	var failed *resource.CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	var said []string
+	for line := range strings.Lines(failed.Output) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "E: ") || strings.HasPrefix(line, "Err:") || strings.HasPrefix(line, "dpkg: error") {
+			said = append(said, line)
+		}
+	}
+	fetch := unfetched.MatchString(failed.Output)
+	if len(said) > 0 {
+		short := *failed
+		short.Output = strings.Join(said, "\n")
+		err = &short
+	}
+	if fetch {
+		return fmt.Errorf("%w: %w", resource.ErrFetch, err)
+	}
+	return err
+}
+
+// milestone matches the lines of a transaction that people want to see.
+var milestone = regexp.MustCompile(`^(Get:|Err:|Unpacking |Setting up |Removing |E: |W: |dpkg: error)`)
+
+func (d *deb) progress(ctx context.Context) func(string) {
+	return func(line string) {
+		if milestone.MatchString(line) {
+			d.control.Log(ctx, line)
+		}
+	}
+}

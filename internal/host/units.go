@@ -1,0 +1,200 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+
+	"pigsty/internal/resource"
+)
+
+// units is systemd, spoken to over its private socket: no message bus is needed.
+type units struct {
+	commands *commands
+
+	mu   sync.Mutex
+	conn *dbus.Conn
+}
+
+var _ resource.Units = (*units)(nil)
+
+// connect returns the one connection, made when it is first needed and anew
+// when systemd has closed it, as it does when it executes itself again after
+// an upgrade.
+func (u *units) connect() (*dbus.Conn, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn != nil && u.conn.Connected() {
+		return u.conn, nil
+	}
+	if u.conn != nil {
+		u.conn.Close()
+	}
+	// The connection outlives whichever call needs it first.
+	conn, err := dbus.NewSystemdConnectionContext(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("connect to systemd: %w", err)
+	}
+	u.conn = conn
+	return conn, nil
+}
+
+// Show implements resource.Units.
+func (u *units) Show(ctx context.Context, name string) (resource.UnitState, error) {
+	conn, err := u.connect()
+	if err != nil {
+		return resource.UnitState{}, err
+	}
+	all, err := conn.GetUnitPropertiesContext(ctx, name)
+	if err != nil {
+		return resource.UnitState{}, fmt.Errorf("ask systemd about %s: %w", name, err)
+	}
+	text := func(key string) string { s, _ := all[key].(string); return s }
+	st := resource.UnitState{Load: text("LoadState"), Active: text("ActiveState")}
+	st.Stale, _ = all["NeedDaemonReload"].(bool)
+	if id, ok := all["InvocationID"].([]byte); ok && len(id) > 0 {
+		st.Invocation = fmt.Sprintf("%x", id)
+	}
+	switch text("UnitFileState") {
+	case "enabled", "enabled-runtime", "linked", "linked-runtime", "alias":
+		st.Enabled = true
+	case "static", "generated", "transient", "indirect":
+		st.Enabled, st.Static = true, true
+	}
+	if st.Active == "active" || st.Active == "reloading" {
+		// When the start began and not when it was complete: in between the
+		// unit has read its configuration.
+		if us, ok := all["InactiveExitTimestamp"].(uint64); ok && us > 0 {
+			st.Since = time.UnixMicro(int64(us))
+		}
+		if service, err := conn.GetServicePropertyContext(ctx, name, "MainPID"); err == nil {
+			if pid, ok := service.Value.Value().(uint32); ok {
+				st.MainPID = int(pid)
+			}
+		}
+	}
+	return st, nil
+}
+
+// job starts a job of systemd and waits for its result.
+func (u *units) job(ctx context.Context, start func(c *dbus.Conn, done chan<- string) (int, error)) error {
+	conn, err := u.connect()
+	if err != nil {
+		return err
+	}
+	done := make(chan string, 1) // systemd's answer must find a place when nobody waits any more
+	if _, err := start(conn, done); err != nil {
+		return err
+	}
+	alive := time.NewTicker(time.Second)
+	defer alive.Stop()
+	for {
+		select {
+		case result := <-done:
+			return jobError(result)
+		case <-alive.C:
+			if !conn.Connected() {
+				return errors.New("the connection to systemd was lost before its job was done")
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return errors.New("systemd's job is not done in the time given")
+			}
+			return ctx.Err()
+		}
+	}
+}
+
+// jobError puts the results of jobs, from org.freedesktop.systemd1(5), in words.
+func jobError(result string) error {
+	switch result {
+	case "done", "skipped":
+		return nil
+	case "canceled":
+		return errors.New("the job was canceled by another one")
+	case "timeout":
+		return errors.New("the job timed out")
+	case "dependency":
+		return errors.New("a unit that it depends on failed")
+	case "failed":
+		return errors.New("the job failed")
+	}
+	return fmt.Errorf("the job ended as %q", result)
+}
+
+// Start implements resource.Units. Earlier failures do not count against it.
+func (u *units) Start(ctx context.Context, name string) error {
+	return u.job(ctx, func(c *dbus.Conn, done chan<- string) (int, error) {
+		_ = c.ResetFailedUnitContext(ctx, name) // an error says that it is not loaded, which start will say too
+		return c.StartUnitContext(ctx, name, "replace", done)
+	})
+}
+
+// Stop implements resource.Units.
+func (u *units) Stop(ctx context.Context, name string) error {
+	return u.job(ctx, func(c *dbus.Conn, done chan<- string) (int, error) {
+		return c.StopUnitContext(ctx, name, "replace", done)
+	})
+}
+
+// Restart implements resource.Units.
+func (u *units) Restart(ctx context.Context, name string) error {
+	return u.job(ctx, func(c *dbus.Conn, done chan<- string) (int, error) {
+		_ = c.ResetFailedUnitContext(ctx, name)
+		return c.RestartUnitContext(ctx, name, "replace", done)
+	})
+}
+
+// Reload implements resource.Units.
+func (u *units) Reload(ctx context.Context, name string) error {
+	return u.job(ctx, func(c *dbus.Conn, done chan<- string) (int, error) {
+		return c.ReloadUnitContext(ctx, name, "replace", done)
+	})
+}
+
+// Enable implements resource.Units.
+func (u *units) Enable(ctx context.Context, name string) error {
+	conn, err := u.connect()
+	if err != nil {
+		return err
+	}
+	if _, _, err := conn.EnableUnitFilesContext(ctx, []string{name}, false, false); err != nil {
+		return err
+	}
+	return u.DaemonReload(ctx) // as systemctl does, for the links to take effect
+}
+
+// Disable implements resource.Units.
+func (u *units) Disable(ctx context.Context, name string) error {
+	conn, err := u.connect()
+	if err != nil {
+		return err
+	}
+	if _, err := conn.DisableUnitFilesContext(ctx, []string{name}, false); err != nil {
+		return err
+	}
+	return u.DaemonReload(ctx)
+}
+
+// DaemonReload implements resource.Units.
+func (u *units) DaemonReload(ctx context.Context) error {
+	conn, err := u.connect()
+	if err != nil {
+		return err
+	}
+	return conn.ReloadContext(ctx)
+}
+
+// Journal implements resource.Units.
+func (u *units) Journal(ctx context.Context, name string, n int) string {
+	out, err := u.commands.Run(ctx, resource.Command{
+		Args: []string{"journalctl", "--no-pager", "--quiet", "--output=cat", "--lines", fmt.Sprint(n), "--unit", name}})
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}

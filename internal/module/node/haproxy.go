@@ -1,0 +1,125 @@
+package node
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+const (
+	haproxyConfig   = "/etc/haproxy/haproxy.cfg"
+	haproxyServices = "/etc/haproxy/conf.d"
+	haproxyUnitFile = "/etc/systemd/system/haproxy.service"
+	haproxyUnit     = "haproxy.service"
+
+	// serviceHeader tells the files of haproxy_services from those that other
+	// modules put beside them.
+	serviceHeader = "# managed by pigsty: a service of haproxy_services"
+
+	// haproxyMaxConn and haproxyMaxFiles are what HAProxy gets on a host that allows it.
+	haproxyMaxConn  = 65535
+	haproxyMaxFiles = 4194304
+)
+
+// HAProxyDir is where each service that a node's HAProxy publishes has a file,
+// read in the order of their names.
+const HAProxyDir = haproxyServices
+
+// HAProxy adds HAProxy with its statistics page and the services of
+// haproxy_services. PGSQL adds the same steps before it puts its own services
+// beside them, so that a cluster can be deployed on hosts where NODE never ran;
+// a plan joins steps that are alike.
+func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
+	p := module.Params[Params](h)
+	if !p.HaproxyEnabled {
+		return
+	}
+	b = b.Tag("haproxy")
+	install, config := b.Tag("haproxy_install"), b.Tag("haproxy_config")
+
+	install.Add(&resource.Packages{Items: []resource.PackageItem{{Name: "haproxy", For: "haproxy_enabled"}}})
+
+	config.Add(
+		&resource.Dir{Path: "/etc/haproxy", Mode: 0o700},
+		&resource.Dir{Path: haproxyServices, Mode: 0o700},
+		resource.NewFile(haproxyConfig, haproxyFile(h),
+			resource.Mode(0o600), // it holds a password
+			resource.Masking("user "),
+			resource.CheckedBy("haproxy", "-c", "-q", "-f", "%s")),
+	)
+	prune := &resource.Prune{Dir: haproxyServices, Glob: "*.cfg", Header: serviceHeader}
+	for _, v := range p.HaproxyServices {
+		name := v.Name + ".cfg"
+		prune.Keep = append(prune.Keep, name)
+		config.Add(resource.NewFile(haproxyServices+"/"+name, serviceFile(v)))
+	}
+	config.Add(prune)
+
+	b.Tag("haproxy_launch", "haproxy_reload").Add(
+		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", limited(h, haproxyMaxFiles))),
+		&resource.Unit{
+			Name: haproxyUnit, Enabled: true, Running: true,
+			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
+			RestartOn: []string{haproxyUnitFile},
+			Check:     []string{"haproxy", "-c", "-q", "-f", haproxyConfig, "-f", haproxyServices},
+		},
+	)
+}
+
+// haproxyFile returns HAProxy's main configuration on h.
+func haproxyFile(h *module.Host) []byte {
+	p := module.Params[Params](h)
+	metrics := variable(h, "exporter_metrics_path")
+	if metrics == "" {
+		metrics = "/metrics"
+	}
+	return render("haproxy.cfg.tmpl", map[string]any{
+		"Nodename":      Name(h),
+		"MaxConn":       maxConn(h),
+		"ClientTimeout": haproxyTime(p.HaproxyClientTimeout),
+		"ServerTimeout": haproxyTime(p.HaproxyServerTimeout),
+		"Port":          p.HaproxyExporterPort,
+		"MetricsPath":   metrics,
+		"Auth":          p.HaproxyAuthEnabled,
+		"Admin":         haproxyQuote(p.HaproxyAdminUsername),
+		"Password":      haproxyQuote(p.HaproxyAdminPassword.Reveal()),
+		"Readonly":      p.HaproxyAdminUsername != "haproxy", // a fixed account beside the administrator's
+	})
+}
+
+// maxConn returns how many connections HAProxy takes on h. Each needs two
+// files, one to the client and one to the server; a tenth is left for
+// listeners, health checks and the process that a reload leaves behind.
+func maxConn(h *module.Host) limit {
+	files := limited(h, haproxyMaxFiles).Value
+	return limit{Value: min(haproxyMaxConn, (files-files/10)/2), Want: haproxyMaxConn, Host: h.Facts.MaxFiles}
+}
+
+// haproxyTime writes a length of time the way HAProxy reads it: a number
+// without unit counts milliseconds there, and weeks and longer do not exist.
+func haproxyTime(text string) string {
+	digits := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyz")
+	unit := strings.TrimSpace(text[len(digits):])
+	days := map[string]float64{"w": 7, "week": 7, "weeks": 7, "mon": 30, "month": 30, "months": 30, "y": 365, "year": 365, "years": 365}
+	short := map[string]string{"sec": "s", "secs": "s", "min": "m", "mins": "m", "hour": "h", "hours": "h", "day": "d", "days": "d", "": "s"}
+	if n, err := strconv.ParseFloat(digits, 64); err == nil && days[unit] > 0 {
+		return fmt.Sprintf("%.0fd", math.Ceil(n*days[unit]))
+	}
+	if s, ok := short[unit]; ok {
+		unit = s
+	}
+	return digits + unit
+}
+
+// haproxyQuote writes a word so that HAProxy takes it literally.
+func haproxyQuote(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \t#'\"\\$") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,117 @@
+// Package node is the NODE module: it makes a plain Linux host ready for the
+// other modules. One file holds one topic of the play, from the host's name to
+// its load balancer.
+package node
+
+import (
+	"net/netip"
+	"regexp"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/module"
+)
+
+// Name returns the name of h: its host name, and its instance label in
+// monitoring. A nodename that is written wins, then the PostgreSQL instance
+// while node_id_from_pg is on, then the name that the host has.
+//
+// Pigsty lets the PostgreSQL instance win over a nodename that is written,
+// contrary to the comment beside that parameter; the comment is what people read.
+func Name(h *module.Host) string {
+	if name := declaredName(h); name != "" {
+		return name
+	}
+	if h.Facts.Hostname != "" {
+		return h.Facts.Hostname
+	}
+	return h.Name()
+}
+
+// declaredName returns the name that the inventory gives h, "" if it gives none.
+func declaredName(h *module.Host) string {
+	p := module.Params[Params](h)
+	if p.Nodename != "" {
+		return p.Nodename
+	}
+	cluster, seq := variable(h, "pg_cluster"), variable(h, "pg_seq")
+	if p.NodeIDFromPg && cluster != "" && seq != "" {
+		return cluster + "-" + seq
+	}
+	return ""
+}
+
+// Cluster returns the cluster that h belongs to in monitoring: that of its
+// PostgreSQL instance, unless node_cluster says something else than its default.
+func Cluster(h *module.Host) string {
+	p := module.Params[Params](h)
+	pg := variable(h, "pg_cluster")
+	if p.NodeIDFromPg && pg != "" && (p.NodeCluster == "" || p.NodeCluster == "nodes") {
+		return pg
+	}
+	return p.NodeCluster
+}
+
+// variable returns a variable that another module declares, "" if it is not
+// written. Importing that module would turn the order of modules around.
+func variable(h *module.Host, name string) string {
+	v, _ := h.Vars.Get(name)
+	return v.Value.Text
+}
+
+// written reports whether the inventory gives h the parameter called name.
+func written(h *module.Host, name string) bool {
+	_, ok := h.Vars.Get(name)
+	return ok
+}
+
+// address returns the IP address that others reach h at, "" when the inventory
+// names it otherwise.
+func address(h *module.Host) string {
+	if _, err := netip.ParseAddr(h.Name()); err != nil {
+		return ""
+	}
+	return h.Name()
+}
+
+// hostname is what the kernel and resolvers take for a host's name: labels of
+// letters, digits and dashes (RFC 1123), 64 characters at most.
+var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+
+// check finds node names that are not host names or not unique, and services
+// of a load balancer that cannot be.
+func check(s *module.Site) diag.List {
+	var l diag.List
+	first := map[string]*module.Host{}
+	for _, h := range s.Hosts() {
+		checkServices(h, &l)
+		name := declaredName(h)
+		if name == "" {
+			continue
+		}
+		at := h.At("nodename")
+		if !written(h, "nodename") {
+			at = h.At("pg_seq")
+		}
+		if len(name) > 64 || !hostname.MatchString(name) {
+			l.Add(diag.Diagnostic{
+				Code: "invalid-nodename", Pos: at,
+				Message: "the name of node " + h.Name() + " is no host name: " + name,
+				Advice:  "use letters, digits and dashes, at most 64 in all",
+			})
+		}
+		other := first[name]
+		if other == nil {
+			first[name] = h
+			continue
+		}
+		// Two instances with the same number are PGSQL's to report.
+		if written(h, "nodename") || written(other, "nodename") {
+			l.Add(diag.Diagnostic{
+				Code: "duplicate-nodename", Pos: at,
+				Message: "nodes " + other.Name() + " and " + h.Name() + " are both called " + name,
+				Advice:  "give one of them another nodename",
+			})
+		}
+	}
+	return l
+}

@@ -1,0 +1,44 @@
+package pgsql
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/infra"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// renewBefore is how long before its end a certificate is replaced.
+const renewBefore = 30 * 24 * time.Hour
+
+// addCert adds the certificate by which m's PostgreSQL, PgBouncer and Patroni
+// prove who they are, and the authority that all of them trust. Every instance
+// has a key of its own.
+func (m *Member) addCert(b *plan.Builder, ca []byte) {
+	ips := []string{"127.0.0.1", m.Name()}
+	if vip := m.Cluster.vip(); vip != "" && !slices.Contains(ips, vip) {
+		ips = append(ips, vip)
+	}
+	b.Tag("pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy").Add(&resource.Cert{
+		CertPath: certDir + "/server.crt", KeyPath: certDir + "/server.key", CAPath: certDir + "/ca.crt",
+		CommonName: m.Instance(), DNSNames: []string{"localhost", m.Cluster.Name, m.Instance()}, IPs: ips,
+		Organization: []string{"pigsty"}, Units: []string{"pgsql"},
+		Owner: m.owner(), KeyMode: 0o600,
+		Validity: days(module.Params[infra.Params](m.Host).CertValidity), RenewBefore: renewBefore,
+		CA: ca,
+	})
+}
+
+// days reads a length of time written in days, such as 7300d. What is written
+// otherwise counts as twenty years, the default.
+func days(text string) time.Duration {
+	n, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil || n <= 0 {
+		n = 7300
+	}
+	return time.Duration(n) * 24 * time.Hour
+}

@@ -1,0 +1,213 @@
+package pgsql
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/etcd"
+	"pigsty/internal/module/node"
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/postgres"
+)
+
+// Cluster is the hosts of an inventory that share a pg_cluster, whatever groups
+// they are in and whether or not a run covers them.
+type Cluster struct {
+	Name    string
+	Members []*Member // in inventory order
+	Primary *Member   // who bootstraps; nil when the inventory names none
+	Params  *Params   // of the primary, else of the first member
+
+	Etcd  []string // client endpoints, host:port, sorted
+	Admin string   // address of the admin node
+	Infra []string // addresses of the infrastructure nodes, sorted
+}
+
+// Member is one instance of a cluster.
+type Member struct {
+	*module.Host
+	Params  *Params
+	Cluster *Cluster
+}
+
+// Clusters returns the clusters of s in inventory order.
+func Clusters(s *module.Site) []*Cluster {
+	var (
+		out    []*Cluster
+		byName = map[string]*Cluster{}
+		infra  = names(s.Group("infra"))
+		etcds  = endpoints(s)
+	)
+	for _, h := range s.Hosts() {
+		p := module.Params[Params](h)
+		if p.PgCluster == "" {
+			continue
+		}
+		c := byName[p.PgCluster]
+		if c == nil {
+			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, Admin: s.AdminIP(), Infra: infra}
+			byName[c.Name] = c
+			out = append(out, c)
+		}
+		m := &Member{Host: h, Params: p, Cluster: c}
+		c.Members = append(c.Members, m)
+		if p.PgRole == "primary" && c.Primary == nil {
+			c.Primary, c.Params = m, p
+		}
+	}
+	return out
+}
+
+// names returns the names of hosts, sorted.
+func names(hosts []*module.Host) []string {
+	out := make([]string, len(hosts))
+	for i, h := range hosts {
+		out[i] = h.Name()
+	}
+	slices.Sort(out)
+	return out
+}
+
+// endpoints returns the addresses at which etcd serves clients, as host:port.
+func endpoints(s *module.Site) []string {
+	var out []string
+	for _, url := range etcd.Endpoints(s) {
+		out = append(out, strings.TrimPrefix(url, "https://"))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// covered returns the members of c that are among hosts.
+func (c *Cluster) covered(hosts []*module.Host) []*Member {
+	var out []*Member
+	for _, m := range c.Members {
+		if slices.Contains(hosts, m.Host) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// first returns the member to ask first when a step belongs to the cluster: the
+// one that bootstrapped it.
+func (c *Cluster) first() *Member {
+	if c.Primary != nil {
+		return c.Primary
+	}
+	return c.Members[0]
+}
+
+// addresses returns the members' addresses in inventory order.
+func (c *Cluster) addresses() []string {
+	out := make([]string, len(c.Members))
+	for i, m := range c.Members {
+		out[i] = m.Name()
+	}
+	return out
+}
+
+// at returns the member whose address is ip, nil if there is none.
+func (c *Cluster) at(ip string) *Member {
+	for _, m := range c.Members {
+		if m.Name() == ip {
+			return m
+		}
+	}
+	return nil
+}
+
+// syncCandidates returns how many members beside the leader may confirm commits.
+func (c *Cluster) syncCandidates() int {
+	n := -1
+	for _, m := range c.Members {
+		if m.promotable() {
+			n++
+		}
+	}
+	return n
+}
+
+// Instance returns the member's name in Patroni, monitoring and services.
+func (m *Member) Instance() string {
+	return fmt.Sprintf("%s-%d", m.Cluster.Name, orZero(m.Params.PgSeq))
+}
+
+// primary reports whether m bootstraps the cluster.
+func (m *Member) primary() bool { return m == m.Cluster.Primary }
+
+// promotable reports whether m may become the leader. An offline member serves
+// analysts who would be in the way, a delayed one is behind on purpose.
+func (m *Member) promotable() bool {
+	return m.Params.PgRole != "offline" && m.Params.PgRole != "delayed"
+}
+
+// server is how the agent on m reaches its PostgreSQL.
+func (m *Member) server() postgres.Server {
+	return postgres.Server{Socket: m.Params.PgLocalhost, Port: m.Params.PgPort, User: m.Params.PgDbsu}
+}
+
+// owner is who owns the files of PostgreSQL on m.
+func (m *Member) owner() resource.Owner {
+	return resource.Owner{User: m.Params.PgDbsu, Group: dbsuGroup}
+}
+
+// node returns the parameters of the host that m is on.
+func (m *Member) node() *node.Params { return module.Params[node.Params](m.Host) }
+
+// capacity returns what m's host has to offer.
+func (m *Member) capacity() capacity { return capacityOf(m.Host, m.Params, m.node().NodeData) }
+
+// vip returns the cluster's virtual address, "" if it has none.
+func (c *Cluster) vip() string {
+	if !c.Params.PgVipEnabled {
+		return ""
+	}
+	ip, _, _ := strings.Cut(c.Params.PgVipAddress, "/")
+	if _, err := netip.ParseAddr(ip); err != nil {
+		return ""
+	}
+	return ip
+}
+
+// listen returns the addresses that PostgreSQL and PgBouncer listen on.
+func (m *Member) listen() []string {
+	var out []string
+	for part := range strings.SplitSeq(m.Params.PgListen, ",") {
+		part = strings.TrimSpace(part)
+		switch part {
+		case "${ip}":
+			part = m.Name()
+		case "${lo}":
+			part = "127.0.0.1"
+		case "${vip}":
+			part = m.Cluster.vip()
+		}
+		if part != "" && !slices.Contains(out, part) {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// scope returns what access rules are expanded for on m.
+func (m *Member) scope(pooler bool) hbaScope {
+	p := m.Params
+	members := m.Cluster.addresses()
+	slices.Sort(members)
+	return hbaScope{
+		Pooler: pooler, Role: p.PgRole, OfflineQuery: p.PgOfflineQuery, MD5: p.PgPwdEnc == "md5",
+		Admin: m.Cluster.Admin, Infra: m.Cluster.Infra, Members: members, Intranet: m.node().NodeFirewallIntranet,
+		Users: map[string]string{
+			"dbsu": p.PgDbsu, "repl": p.PgReplicationUsername, "monitor": p.PgMonitorUsername, "admin": p.PgAdminUsername,
+		},
+	}
+}
+
+// systemUsers returns the users that every cluster has.
+func (p *Params) systemUsers() []string {
+	return []string{p.PgDbsu, p.PgReplicationUsername, p.PgAdminUsername, p.PgMonitorUsername}
+}

@@ -1,0 +1,152 @@
+package pgsql
+
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// debianUID is the id that the superuser has on Debian and Ubuntu unless the
+// inventory says otherwise: 26, its id on EL, belongs to somebody else there.
+const debianUID = 543
+
+// addAccount adds the database superuser. It comes before the packages, whose
+// own scripts would make one with another home and id.
+func (m *Member) addAccount(b *plan.Builder) {
+	p := m.Params
+	uid := p.PgDbsuUID
+	if uid == 26 && m.Facts.Family == "deb" {
+		uid = debianUID
+	}
+	early := b.Tag("pg_dbsu", "pg_dbsu_create").Early()
+	early.Add(
+		&resource.Group{Name: dbsuGroup, GID: uid},
+		&resource.User{Name: p.PgDbsu, UID: uid, Group: dbsuGroup, Home: p.PgDbsuHome, Shell: "/bin/bash"},
+		&resource.Dir{Path: p.PgDbsuHome, Owner: m.owner(), Mode: 0o700},
+	)
+	b.Tag("pg_dbsu", "pg_dbsu_sudo").Add(resource.NewFile("/etc/sudoers.d/"+dbsuGroup, m.sudoers(),
+		resource.Mode(0o440), resource.CheckedBy("visudo", "-cf", "%s")))
+}
+
+// sudoUnits are the units that the superuser may control by way of sudo.
+var sudoUnits = []string{
+	"postgres", "pgbouncer", "patroni", "pgbackrest", "pg_exporter", "pgbouncer_exporter", "pgbackrest_exporter", "vip-manager",
+}
+
+// sudoers returns what the superuser may do as root.
+func (m *Member) sudoers() string {
+	p := m.Params
+	var b strings.Builder
+	b.WriteString(managed + "\n")
+	switch p.PgDbsuSudo {
+	case "all":
+		b.WriteString(p.PgDbsu + " ALL=(ALL) ALL\n")
+	case "nopass":
+		b.WriteString(p.PgDbsu + " ALL=(ALL) NOPASSWD: ALL\n")
+	case "limit":
+		allow := func(command string) { b.WriteString("%" + dbsuGroup + " ALL=(root) NOPASSWD: " + command + "\n") }
+		allow("/usr/sbin/modprobe softdog")
+		allow("/usr/bin/chown " + p.PgDbsu + " /dev/watchdog")
+		for _, unit := range sudoUnits {
+			for _, verb := range []string{"start", "stop", "status", "reload", "restart"} {
+				allow("/usr/bin/systemctl " + verb + " " + unit)
+			}
+			allow("/usr/bin/journalctl -u " + unit)
+		}
+		allow("/usr/bin/systemctl reload haproxy")
+	}
+	return b.String()
+}
+
+// addPackages adds PostgreSQL and its companions, and makes /usr/pgsql lead to
+// the version that the cluster runs.
+func (m *Member) addPackages(b *plan.Builder) {
+	p := m.Params
+	if m.Facts.Family == "deb" {
+		// The package would make and start a cluster of its own.
+		b.Tag("pg_pkg", "pg_pre").Early().Add(
+			&resource.Dir{Path: "/etc/postgresql-common"},
+			resource.NewFile("/etc/postgresql-common/createcluster.conf", managed+"\ncreate_main_cluster = false\n"),
+		)
+	}
+	b.Tag("pg_pkg").Add(&resource.Packages{Items: expandPackages(m.Facts.Family, p.PgPackages, version(p), "pg_packages")})
+	m.addExtensionPackages(b)
+	if m.Facts.Family == "deb" {
+		b.Tag("pg_pkg", "pg_post").Add(&resource.UnitAbsent{Name: "postgresql.service"})
+	}
+	b.Tag("pg_link").Add(&resource.Link{Path: path.Dir(p.PgBinDir), Target: m.programHome()})
+}
+
+// addExtensionPackages adds the packages of pg_extensions.
+func (m *Member) addExtensionPackages(b *plan.Builder) {
+	p := m.Params
+	if items := expandPackages(m.Facts.Family, p.PgExtensions, version(p), "pg_extensions"); len(items) > 0 {
+		b.Tag("pg_pkg", "pg_ext", "pg_extension").Add(&resource.Packages{Items: items})
+	}
+}
+
+// programHome returns where the packages put the programs of one major version.
+func (m *Member) programHome() string {
+	if m.Facts.Family == "rpm" {
+		return "/usr/pgsql-" + version(m.Params)
+	}
+	return "/usr/lib/postgresql/" + version(m.Params)
+}
+
+// addDirectories adds the directories of the instance. /pg leads to them
+// wherever the main disk is mounted.
+func (m *Member) addDirectories(b *plan.Builder) {
+	p, owner := m.Params, m.owner()
+	b = b.Tag("pg_dir")
+	b.Add(
+		&resource.Dir{Path: p.PgFsMain, Owner: owner, Mode: 0o700},
+		&resource.Dir{Path: p.PgFsBackup, Owner: owner, Mode: 0o700},
+		&resource.Dir{Path: m.dataHome(), Owner: owner, Mode: 0o700},
+		&resource.Dir{Path: path.Dir(m.backupHome()), Owner: owner, Mode: 0o700},
+		&resource.Dir{Path: m.backupHome(), Owner: owner, Mode: 0o700},
+		&resource.Link{Path: homeDir, Target: m.dataHome()},
+	)
+	for _, name := range []string{"bin", "tmp", "cert", "conf", "data", "spool"} {
+		b.Add(&resource.Dir{Path: homeDir + "/" + name, Owner: owner, Mode: 0o700})
+	}
+	b.Add(&resource.Dir{Path: homeDir + "/log", Owner: owner, Mode: 0o750})
+	for _, dir := range []string{p.PgLogDir, p.PatroniLogDir} {
+		b.Add(&resource.Dir{Path: dir, Owner: owner, Mode: 0o750})
+	}
+	b.Add(
+		&resource.Link{Path: homeDir + "/backup", Target: m.backupHome()},
+		&resource.Dir{Path: "/etc/patroni", Owner: owner, Mode: 0o700},
+		resource.NewFile("/etc/tmpfiles.d/postgresql.conf", managed+"\nd "+runDir+" 0755 "+p.PgDbsu+" "+dbsuGroup+" -\n"),
+		&resource.Dir{Path: "/run/postgresql", Owner: owner},
+	)
+}
+
+// addEnvironment adds what a person who logs in finds: PATH and the defaults of
+// psql, and the superuser's passwords for the system's users.
+func (m *Member) addEnvironment(b *plan.Builder) {
+	p := m.Params
+	b.Tag("pg_path").Add(resource.NewFile("/etc/profile.d/pgsql.sh", strings.Join([]string{
+		managed,
+		`export PATH="` + p.PgBinDir + `:/pg/bin:$PATH"`,
+		"export PGHOME=" + path.Dir(p.PgBinDir),
+		"export PGDATA=" + p.PgData,
+		"export PGPORT=" + strconv.Itoa(p.PgPort),
+		"export PGDATABASE=" + p.PgPrimaryDb,
+	}, "\n")+"\n"))
+	var pass strings.Builder
+	for _, u := range p.systemUsers() {
+		if secret := p.password(User{Name: u}); !secret.IsEmpty() {
+			pass.WriteString("*:*:*:" + passField(u) + ":" + passField(secret.Reveal()) + "\n")
+		}
+	}
+	b.Tag("pg_pass", "pg_bootstrap").Add(resource.NewFile(p.PgDbsuHome+"/.pgpass", pass.String(),
+		resource.Mode(0o600), resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking("*:")))
+}
+
+// passField escapes a field of a password file: libpq, "The Password File".
+func passField(s string) string {
+	return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(s)
+}

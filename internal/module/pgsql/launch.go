@@ -1,0 +1,132 @@
+package pgsql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/etcd"
+	"pigsty/internal/plan"
+	resetcd "pigsty/internal/resource/etcd"
+	"pigsty/internal/resource/patroni"
+	"pigsty/internal/resource/postgres"
+)
+
+// cloneTimeout is how long a replica may take to copy its leader's data.
+const cloneTimeout = 24 * time.Hour
+
+// api is how Patroni on m is reached.
+func (m *Member) api() patroni.API {
+	a := patroni.API{
+		URL:      fmt.Sprintf("http://%s:%d", m.Name(), m.Params.PatroniPort),
+		Username: m.Params.PatroniUsername, Password: m.Params.PatroniPassword,
+	}
+	if m.Params.PatroniSSLEnabled {
+		a.URL = fmt.Sprintf("https://%s:%d", m.Name(), m.Params.PatroniPort)
+		a.CAFile = certDir + "/ca.crt"
+	}
+	return a
+}
+
+// leaderReady is the wait for a leader that accepts connections.
+func (c *Cluster) leaderReady() patroni.LeaderReady {
+	return patroni.LeaderReady{API: c.first().api(), Cluster: c.first().scopeName()}
+}
+
+// leaderReadyID is the ID of that wait's step.
+func (c *Cluster) leaderReadyID() string { return plan.ID(c.first().Name(), c.leaderReady().Key()) }
+
+// readyID is the ID of the step that waits for m itself.
+func (m *Member) readyID() string { return plan.ID(m.Name(), m.ready().Key()) }
+
+func (m *Member) ready() patroni.Ready {
+	r := patroni.Ready{API: m.api(), Name: m.Instance(), Log: m.Params.PatroniLogDir + "/patroni.log"}
+	if !m.primary() {
+		r.Timeout = cloneTimeout
+	}
+	return r
+}
+
+// account is the cluster's user in etcd, who may touch its own keys and no others.
+func (c *Cluster) account(s *module.Site) resetcd.Account {
+	m := c.first()
+	return resetcd.Account{API: etcd.Access(s, certDir+"/ca.crt"), Name: m.scopeName(), Secret: m.etcdPassword(), Prefix: m.keyPrefix()}
+}
+
+// addAccountInEtcd adds the cluster's user in etcd, which Patroni logs in as.
+func (c *Cluster) addAccountInEtcd(b *plan.Builder, s *module.Site) {
+	if len(c.Etcd) == 0 {
+		return
+	}
+	b.Tag("pg_config", "pg_conf", "pg_etcd").After(plan.ID(c.first().Name(), "cert "+certDir+"/server.crt")).After(etcd.Ready(s)...).
+		Add(c.account(s))
+}
+
+// addLaunch starts Patroni on m. The member that the inventory calls primary
+// begins a new cluster; the others join as soon as it leads.
+func (m *Member) addLaunch(b *plan.Builder) {
+	c := m.Cluster
+	after := []string{c.leaderReadyID()}
+	role := "pg_replica"
+	if m.primary() {
+		after = []string{plan.ID(m.Name(), resetcd.Account{Name: m.scopeName()}.Key())}
+		role = "pg_primary"
+	}
+	launch := b.Tag("pg_launch", role)
+	launch.Tag("pg_hba", "pg_param", "pg_reload", "patroni_reload", "pg_conf").After(after...).Add(m.patroniUnit())
+	launch.Add(m.ready())
+}
+
+// addLeaderReady waits for the leader of c, whoever that is by now.
+func (c *Cluster) addLeaderReady(b *plan.Builder) {
+	m := c.first()
+	b.Tag("pg_launch", "pg_primary").After(plan.ID(m.Name(), "unit patroni.service")).
+		AddOnLeader(c.Name, c.addresses(), c.leaderReady())
+}
+
+// addDynamicConfig makes the configuration of the running cluster what the
+// inventory says, restarts members that need it, and returns the ID of the
+// last step. It leaves the configuration alone when the host that it is sized
+// for was never seen.
+func (c *Cluster) addDynamicConfig(b *plan.Builder) []string {
+	m := c.first()
+	b = b.Tag("pg_launch", "pg_conf", "pg_param").After(c.leaderReadyID())
+	if !m.HasFacts {
+		return nil
+	}
+	desired := dynamicConfig(m).plain()
+	// Whether a standby cluster still follows its source is decided by promoting
+	// it, which an inventory that was not edited since must not undo.
+	delete(desired, "standby_cluster")
+	if m.Params.PatroniMode == "pause" {
+		desired["pause"] = true
+	}
+	b.AddOnLeader(c.Name, c.addresses(), patroni.DynamicConfig{API: m.api(), Cluster: m.scopeName(), Desired: desired})
+	id := b.Tag("pg_restart").AddOnLeader(c.Name, c.addresses(), patroni.RollingRestart{API: m.api(), Cluster: m.scopeName()})
+	return []string{id}
+}
+
+// addDrift undoes on m what ALTER SYSTEM set in the inventory's place.
+func (m *Member) addDrift(b *plan.Builder) {
+	declared := map[string]string{}
+	for _, e := range slices.Concat(clusterParameters(m), localParameters(m)) {
+		declared[e.key] = fmt.Sprint(e.value)
+	}
+	b.Tag("pg_launch", "pg_param").After(m.readyID()).Add(postgres.SettingsDrift{Server: m.server(), Declared: declared})
+}
+
+// keyPrefix is what the cluster's user in etcd may touch: where Patroni keeps
+// the cluster, or all parts of a sharded one.
+func (m *Member) keyPrefix() string {
+	return strings.TrimRight(m.Params.PgNamespace, "/") + "/" + m.scopeName() + "/"
+}
+
+// ownPrefix is where Patroni keeps this cluster alone.
+func (m *Member) ownPrefix() string {
+	if m.sharded() {
+		return fmt.Sprintf("%s%d/", m.keyPrefix(), orZero(m.Params.PgGroup))
+	}
+	return m.keyPrefix()
+}

@@ -1,0 +1,177 @@
+package pgsql
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/module"
+	"pigsty/internal/module/etcd"
+	"pigsty/internal/module/node"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+	resetcd "pigsty/internal/resource/etcd"
+)
+
+// removeTags are the tags of pgsql-rm, in its order.
+var removeTags = []string{
+	"pg_access", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_pkg",
+}
+
+// removes says which clusters a removal is about, and what refuses it.
+func removes(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
+	var names []string
+	var refused diag.List
+	for _, c := range Clusters(s) {
+		covered := c.covered(hosts)
+		if len(covered) > 0 {
+			names = append(names, c.Name)
+		}
+		for _, m := range covered {
+			if m.Params.PgSafeguard {
+				refused.Add(diag.Diagnostic{
+					Code: "safeguard", Pos: m.At("pg_safeguard"),
+					Message: fmt.Sprintf("pg_safeguard protects %s on %s", m.Instance(), m.Name()),
+					Advice:  "set pg_safeguard: false for it, if its data is really to go",
+				})
+			}
+		}
+	}
+	return names, refused
+}
+
+// remove is the play pgsql-rm. Clients go first, then replicas, then the leader,
+// and only when nothing runs any more what it left on disk. What the cluster
+// keeps in etcd goes only with its last member, whoever led it.
+func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
+	return each(s, hosts, func(c *Cluster, gone []*Member) []*plan.Step {
+		whole := len(gone) == len(c.Members)
+		gone = slices.Clone(gone)
+		slices.SortStableFunc(gone, func(a, b *Member) int { // the primary last
+			switch {
+			case a.primary() == b.primary():
+				return 0
+			case a.primary():
+				return 1
+			}
+			return -1
+		})
+		var out []*plan.Step
+		var stopped []string
+		for _, m := range gone {
+			b := m.builder()
+			m.removeAccess(b.Tag("pg_access"), s)
+			stopped = append(stopped, m.removeServer(b.Tag("postgres"), whole, stopped))
+			out = append(out, b.Steps()...)
+		}
+		out = append(out, c.removeFromProvider(s, whole)...)
+		if whole {
+			b := c.first().builder().Tag("pg_meta").After(stopped...)
+			if len(c.Etcd) > 0 && c.Params.PatroniEnabled {
+				keys := b.Add(resetcd.DeletePrefix{API: etcd.Access(s, node.CAFile), Prefix: c.first().ownPrefix()})
+				if !c.first().sharded() { // other parts use the account too
+					b.After(keys).Add(resetcd.AccountAbsent{API: etcd.Access(s, node.CAFile), Name: c.first().scopeName()})
+				}
+			}
+			out = append(out, b.Steps()...)
+		}
+		for _, m := range gone {
+			b := m.builder().After(plan.ID(m.Name(), "unit absent patroni.service"), plan.ID(m.Name(), "unit absent pgbouncer.service"))
+			m.removeFiles(b)
+			out = append(out, b.Steps()...)
+		}
+		return out
+	})
+}
+
+// removeAccess takes the cluster's services and pool from m's host.
+func (m *Member) removeAccess(b *plan.Builder, s *module.Site) {
+	if m.Params.PgServiceProvider == "" {
+		withdraw(b.Tag("pg_service"), s, m.Host, m.Cluster.Name)
+	}
+	b.Tag("pgbouncer").Add(&resource.UnitAbsent{Name: "pgbouncer.service"})
+}
+
+// withdraw removes the services of a cluster from HAProxy on h.
+func withdraw(b *plan.Builder, s *module.Site, h *module.Host, cluster string) {
+	if !module.Params[node.Params](h).HaproxyEnabled {
+		return
+	}
+	b.Add(&resource.Prune{Dir: node.HAProxyDir, Glob: cluster + "-*.cfg", Header: serviceHeader(cluster)})
+	whole := plan.NewBuilder(h.Name(), moduleName)
+	node.HAProxy(whole, s, h)
+	for _, step := range whole.Steps() {
+		if u, ok := step.Resource.(*resource.Unit); ok { // no more of HAProxy than its reload
+			b.Add(u)
+		}
+	}
+}
+
+// removeFromProvider takes the services of a cluster that goes from the hosts
+// that publish them for it.
+func (c *Cluster) removeFromProvider(s *module.Site, whole bool) []*plan.Step {
+	var out []*plan.Step
+	if c.Params.PgServiceProvider == "" || !whole {
+		return nil
+	}
+	for _, h := range s.Group(c.Params.PgServiceProvider) {
+		b := plan.NewBuilder(h.Name(), moduleName).Tag("pgsql", "pg_access", "pg_service")
+		withdraw(b, s, h, c.Name)
+		out = append(out, b.Steps()...)
+	}
+	return out
+}
+
+// removeServer stops Patroni, which stops PostgreSQL, and returns the step's ID.
+func (m *Member) removeServer(b *plan.Builder, whole bool, after []string) string {
+	role, impact := "pg_replica", resource.ImpactRestart
+	if m.primary() {
+		role = "pg_primary"
+	}
+	if !whole { // it may lead
+		impact = resource.ImpactFailover
+	}
+	return b.Tag(role).After(after...).After(plan.ID(m.Name(), "unit absent pgbouncer.service")).
+		Add(&resource.UnitAbsent{Name: "patroni.service", Impact: impact})
+}
+
+// removeFiles removes what the instance left on disk: configuration always,
+// backups, data and packages as the inventory says.
+func (m *Member) removeFiles(b *plan.Builder) {
+	p := m.Params
+	tree := func(b *plan.Builder, at string) { b.Add(&resource.Absent{Path: at, Tree: true}) }
+	file := func(b *plan.Builder, at string) { b.Add(&resource.Absent{Path: at}) }
+	pool, server := b.Tag("pg_access", "pgbouncer"), b.Tag("postgres")
+	tree(pool, poolDir)
+	file(pool, "/etc/systemd/system/pgbouncer.service")
+	tree(server, "/etc/patroni")
+	file(server, "/etc/systemd/system/patroni.service")
+	file(server, "/etc/tmpfiles.d/postgresql.conf")
+	file(server, "/etc/profile.d/pgsql.sh")
+	file(server, "/etc/sudoers.d/"+dbsuGroup)
+	file(server, p.PgDbsuHome+"/.pgpass")
+
+	backup := b.Tag("pg_backup")
+	tree(backup, backupDir)
+	if p.PgRmBackup && p.PgbackrestMethod == "local" {
+		backup.Add(&resource.Absent{Path: m.backupHome(), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
+	}
+	data := b.Tag("pg_data")
+	if p.PgRmData {
+		id := data.Add(&resource.Absent{Path: m.dataHome(), Tree: true, Reason: "pg_rm_data", Impact: resource.ImpactDataLoss})
+		file(data.After(id), homeDir)
+	} else {
+		tree(data, certDir)
+	}
+	if p.PgRmPkg {
+		var names []string
+		for _, list := range [][]string{p.PgExtensions, p.PgPackages} {
+			for _, item := range expandPackages(m.Facts.Family, list, version(p), "") {
+				names = append(names, item.Name)
+			}
+		}
+		slices.Sort(names)
+		b.Tag("pg_pkg").Add(&resource.PackagesAbsent{Names: slices.Compact(names)}, &resource.Absent{Path: path.Dir(p.PgBinDir)})
+	}
+}

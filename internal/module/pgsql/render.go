@@ -1,0 +1,44 @@
+package pgsql
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"text/template"
+)
+
+//go:embed templates/*.tmpl
+var templateFiles embed.FS
+
+var templates = template.Must(template.ParseFS(templateFiles, "templates/*.tmpl"))
+
+// render returns what the template makes of data. Templates and what they are
+// given are both part of the program, so a failure is a mistake in it.
+func render(name string, data any) []byte {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+		panic(fmt.Sprintf("pgsql: %v", err))
+	}
+	return b.Bytes()
+}
+
+// limits are what a unit file asks the service manager for, as far as the host
+// can give it.
+type limits struct {
+	*Member
+	Header  string
+	Files   int
+	Lowered string // why Files is less than usual, for a comment; empty if it is not
+	OOM     bool
+}
+
+// unitLimits returns the limits of a unit of m that would like to have files
+// open files. A unit that asks for more than its host allows does not start.
+func (m *Member) unitLimits(files int) limits {
+	l := limits{Member: m, Header: managed, Files: files, OOM: m.Facts.OOMAdjust}
+	if most := m.Facts.MaxFiles; most > 0 && most < files {
+		l.Files = most
+		l.Lowered = fmt.Sprintf("lowered from %d to what this host allows (fs.nr_open)", files)
+	}
+	return l
+}

@@ -1,0 +1,64 @@
+package pgsql
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const serviceInventory = `
+all:
+  children:
+    etcd: { hosts: { 10.10.10.10: { etcd_seq: 1 } } }
+    pg-test:
+      hosts:
+        10.10.10.11: { pg_seq: 1, pg_role: primary }
+        10.10.10.12: { pg_seq: 2, pg_role: replica, pgbouncer_port: 7432 }
+        10.10.10.13: { pg_seq: 3, pg_role: offline, pg_weight: 50 }
+        10.10.10.14: { pg_seq: 4, pg_role: replica, pg_offline_query: true }
+      vars:
+        pg_cluster: pg-test
+        patroni_ssl_enabled: true
+        pg_services:
+          - { name: second, port: 5439, selector: '[? pg_seq == %s2%s]', dest: 5999, ip: 10.10.10.2, options: inter 9s, balance: leastconn }
+`
+
+// TestServices checks who serves the default services of a four-member cluster.
+func TestServices(t *testing.T) {
+	s := newSite(t, "services.yml", fmt.Sprintf(serviceInventory, "`", "`"), nil)
+	if problems := Check(s); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	c := Clusters(s)[0]
+	want := map[string]string{
+		"primary": "1:6432 2:7432 3:6432 4:6432",
+		"replica": "1:6432:backup 2:7432 3:6432:backup 4:6432",
+		"default": "1:5432 2:5432 3:5432 4:5432",
+		"offline": "3:5432 4:5432 2:5432:backup",
+		"second":  "2:5999",
+	}
+	var rendered strings.Builder
+	for _, v := range c.Params.services() {
+		r, err := c.resolve(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range r.Endpoints {
+			word := fmt.Sprintf("%d:%d", *e.Member.Params.PgSeq, e.Port)
+			if e.Backup {
+				word += ":backup"
+			}
+			got = append(got, word)
+		}
+		if text := strings.Join(got, " "); text != want[v.Name] {
+			t.Errorf("%s: %s, want %s", v.Name, text, want[v.Name])
+		}
+		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&rendered, "-- %s --\n%s", v.Name, file)
+	}
+	golden(t, "services.txt", rendered.String())
+}

@@ -1,0 +1,80 @@
+package resource
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+const indexKey = "package index"
+
+// PackageIndex is the host's copy of what its repositories have, read since
+// they were last configured.
+type PackageIndex struct{}
+
+var (
+	_ Resource = (*PackageIndex)(nil)
+	_ Requirer = (*PackageIndex)(nil)
+)
+
+// Key returns "package index".
+func (*PackageIndex) Key() string { return indexKey }
+
+// Requires returns what decides which repositories there are.
+func (*PackageIndex) Requires() []string { return repositoryKeys() }
+
+// Diff is a Run when the repositories changed or the index was never read.
+func (*PackageIndex) Diff(_ context.Context, h *Host) (Change, error) {
+	for _, prefix := range repositoryPaths {
+		if what, ok := h.pendingPath(prefix); ok {
+			return Change{Action: Run, Reason: what + " changes"}, nil
+		}
+	}
+	read, err := h.Packages.IndexTime()
+	if err != nil || !read.IsZero() {
+		return Change{}, err
+	}
+	return Change{Action: Run, Reason: "not read since the repositories were configured"}, nil
+}
+
+// Apply reads the index of every repository.
+func (*PackageIndex) Apply(ctx context.Context, h *Host) error { return h.Packages.Refresh(ctx) }
+
+// PackagesAbsent are packages that must not be installed. Their configuration stays.
+type PackagesAbsent struct {
+	Names  []string
+	Impact Impact // of removing them
+}
+
+var _ Resource = (*PackagesAbsent)(nil)
+
+// Key returns "packages absent " and the names.
+func (p *PackagesAbsent) Key() string { return "packages absent " + strings.Join(p.Names, ",") }
+
+// Diff names the packages that are installed.
+func (p *PackagesAbsent) Diff(_ context.Context, h *Host) (Change, error) {
+	installed, err := h.Packages.Installed(p.Names...)
+	if err != nil || len(installed) == 0 {
+		return Change{}, err
+	}
+	c := Change{Action: Remove, Reason: "no longer wanted", Impact: p.Impact}
+	for _, name := range p.Names {
+		if version, ok := installed[name]; ok {
+			c.Attrs = append(c.Attrs, Attr{Name: name, Old: version})
+		}
+	}
+	return c, nil
+}
+
+// Apply removes those that are installed in one transaction.
+func (p *PackagesAbsent) Apply(ctx context.Context, h *Host) error {
+	installed, err := h.Packages.Installed(p.Names...)
+	if err != nil {
+		return err
+	}
+	gone := slices.DeleteFunc(slices.Clone(p.Names), func(n string) bool { _, ok := installed[n]; return !ok })
+	if len(gone) == 0 {
+		return nil
+	}
+	return h.Packages.Remove(ctx, gone...)
+}

@@ -1,0 +1,138 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Lines are our lines in a file that belongs to others, such as the names of
+// our hosts in /etc/hosts. Each of ours ends with Marker; the rest of the file
+// is kept byte for byte.
+type Lines struct {
+	Path   string
+	Marker string // "# pigsty dns"
+	Lines  []string
+
+	// Block puts Lines as they are between "<Marker> begin" and "<Marker> end"
+	// instead, for formats without comments at the end of a line.
+	Block bool
+}
+
+var (
+	_ Resource = (*Lines)(nil)
+	_ Requirer = (*Lines)(nil)
+)
+
+// Key returns "lines ", the path and the marker.
+func (l *Lines) Key() string { return "lines " + l.Path + " " + l.Marker }
+
+// Requires returns the directories above and the file, if it is in the plan as well.
+func (l *Lines) Requires() []string {
+	return append(above(l.Path, Owner{}), "file "+l.Path)
+}
+
+// Diff compares our lines only.
+func (l *Lines) Diff(_ context.Context, h *Host) (Change, error) {
+	old, info, err := l.read(h)
+	if err != nil {
+		return Change{}, err
+	}
+	text := l.edit(string(old))
+	if text == string(old) {
+		return Change{}, nil
+	}
+	c := Change{Action: Update, Reason: "lines differ", Paths: []string{l.Path}}
+	if info == nil {
+		c.Action, c.Reason = Create, "does not exist"
+	}
+	if textual(old) {
+		c.Diff = unified(old, []byte(text), nil)
+	}
+	return c, nil
+}
+
+// Apply replaces our lines, keeping the file's mode and owner.
+func (l *Lines) Apply(_ context.Context, h *Host) error {
+	old, info, err := l.read(h)
+	if err != nil {
+		return err
+	}
+	text := l.edit(string(old))
+	if text == string(old) {
+		return nil
+	}
+	if info == nil {
+		if err := h.Files.Mkdir(path.Dir(l.Path), 0o755, Owner{}); err != nil {
+			return err
+		}
+		info = &FileInfo{Mode: 0o644}
+	}
+	return h.Files.Write(l.Path, []byte(text), info.Mode&permissions, info.Owner)
+}
+
+// read returns the file, and a nil FileInfo if there is none.
+func (l *Lines) read(h *Host) ([]byte, *FileInfo, error) {
+	info, err := h.Files.Stat(l.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := regular(l.Path, info); err != nil {
+		return nil, nil, err
+	}
+	data, err := h.Files.Read(l.Path)
+	return data, &info, err
+}
+
+// edit puts our lines where the first of ours was, at the end if there was none.
+func (l *Lines) edit(old string) string {
+	var out strings.Builder
+	written, inside := false, false
+	closed := strings.Contains(old, l.Marker+" end") // a block that somebody left open must not swallow the rest
+	ours := func() {
+		if !written {
+			out.WriteString(l.ours())
+		}
+		written = true
+	}
+	for _, line := range strings.SplitAfter(old, "\n") {
+		text := strings.TrimRight(line, " \t\r\n")
+		switch {
+		case l.Block && text == l.Marker+" begin":
+			inside = closed
+			ours()
+		case l.Block && inside:
+			inside = text != l.Marker+" end"
+		case !l.Block && strings.HasSuffix(text, l.Marker):
+			ours()
+		default:
+			out.WriteString(line)
+		}
+	}
+	if !written && len(l.Lines) > 0 {
+		if s := out.String(); s != "" && !strings.HasSuffix(s, "\n") {
+			out.WriteString("\n")
+		}
+		ours()
+	}
+	return out.String()
+}
+
+func (l *Lines) ours() string {
+	if len(l.Lines) == 0 {
+		return ""
+	}
+	if l.Block {
+		return l.Marker + " begin\n" + strings.Join(l.Lines, "\n") + "\n" + l.Marker + " end\n"
+	}
+	var out strings.Builder
+	for _, line := range l.Lines {
+		out.WriteString(line + " " + l.Marker + "\n")
+	}
+	return out.String()
+}

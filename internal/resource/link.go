@@ -1,0 +1,67 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Link is a symbolic link.
+type Link struct {
+	Path   string
+	Target string // as written in the link; it need not exist
+}
+
+var (
+	_ Resource = (*Link)(nil)
+	_ Requirer = (*Link)(nil)
+)
+
+// Key returns "link " and the path.
+func (l *Link) Key() string { return "link " + l.Path }
+
+// Requires returns the directories above.
+func (l *Link) Requires() []string { return above(l.Path, Owner{}) }
+
+// Diff compares where the link leads. Something else in its place is an error:
+// it may hold data.
+func (l *Link) Diff(_ context.Context, h *Host) (Change, error) {
+	target, err := l.read(h)
+	if err != nil {
+		return Change{}, err
+	}
+	var c Change
+	c.Differs("target", target, l.Target)
+	if target == "" {
+		c.Action, c.Reason = Create, "does not exist"
+	}
+	if c.Action != None {
+		c.Paths = []string{l.Path}
+	}
+	return c, nil
+}
+
+// Apply makes the link, or points it elsewhere in one atomic step.
+func (l *Link) Apply(_ context.Context, h *Host) error {
+	target, err := l.read(h)
+	if err != nil || target == l.Target {
+		return err
+	}
+	return h.Files.Link(l.Path, l.Target)
+}
+
+// read returns where the link leads, "" if there is none.
+func (l *Link) read(h *Host) (string, error) {
+	info, err := h.Files.Stat(l.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if info.Mode&fs.ModeSymlink == 0 {
+		return "", fmt.Errorf("%s exists and is not a link: move what is there to %s, or away, and apply again", l.Path, l.Target)
+	}
+	return info.Target, nil
+}

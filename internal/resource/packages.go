@@ -1,0 +1,300 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// packagesKey is the key of a host's one package transaction.
+const packagesKey = "packages"
+
+// indexTrust is how long a package index is believed when it does not have a
+// package; after that its repositories may well have got it.
+const indexTrust = 24 * time.Hour
+
+// repositoryPaths is where package managers read which repositories to use.
+var repositoryPaths = []string{"/etc/apt/", "/etc/yum.repos.d/", "/etc/dnf/", "/etc/yum.conf"}
+
+// ErrFetch is wrapped by PackageManager.Install when a package's file could not
+// be fetched, as happens when the index is older than the repository.
+var ErrFetch = errors.New("a package could not be fetched")
+
+// Packages are installed in one transaction. A host has one Packages at most;
+// see Merge.
+type Packages struct {
+	Items []PackageItem
+}
+
+// PackageItem is one package and who asked for it.
+type PackageItem struct {
+	Name string
+	For  string // the parameter that names it, for messages: "pg_packages"
+	// Version, if set, is the version wanted, or its beginning up to a
+	// separator: "17.2" accepts 17.2-1.pgdg13+1.
+	Version string
+	Latest  bool // upgrade when the repositories have a newer one
+}
+
+var (
+	_ Resource = (*Packages)(nil)
+	_ Requirer = (*Packages)(nil)
+)
+
+// Key returns "packages".
+func (p *Packages) Key() string { return packagesKey }
+
+// Requires returns what decides which repositories there are.
+func (p *Packages) Requires() []string { return append([]string{indexKey}, repositoryKeys()...) }
+
+// Merge returns the packages of p and o. One that both name is asked for once,
+// by both.
+func (p *Packages) Merge(o *Packages) *Packages {
+	m := &Packages{Items: slices.Clone(p.Items)}
+	for _, item := range o.Items {
+		i := slices.IndexFunc(m.Items, func(x PackageItem) bool {
+			return x.Name == item.Name && (x.Version == item.Version || x.Version == "" || item.Version == "")
+		})
+		if i < 0 {
+			m.Items = append(m.Items, item)
+			continue
+		}
+		have := &m.Items[i]
+		have.Latest = have.Latest || item.Latest
+		if have.Version == "" {
+			have.Version = item.Version
+		}
+		if item.For != "" && !slices.Contains(strings.Split(have.For, ", "), item.For) {
+			have.For = strings.TrimPrefix(have.For+", "+item.For, ", ")
+		}
+	}
+	return m
+}
+
+// Diff names the packages to install with the versions that they will have. A
+// package that no repository has is an error, unless the index is yet to be
+// read: then the change is unknown until it is.
+func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
+	todo, installed, err := p.missing(h)
+	if err != nil || len(todo) == 0 {
+		return Change{}, err
+	}
+	for _, prefix := range repositoryPaths {
+		if _, ok := h.pendingPath(prefix); ok {
+			return p.unknown(todo, "after the package repositories are configured"), nil
+		}
+	}
+	if _, ok := h.Pending(indexKey); ok {
+		return p.unknown(todo, "after the package index is read"), nil
+	}
+	read, err := h.Packages.IndexTime()
+	if err != nil {
+		return Change{}, err
+	}
+	if read.IsZero() {
+		return p.unknown(todo, "after the package index is read"), nil
+	}
+	candidates, err := h.Packages.Candidates(ctx, names(todo)...)
+	if err != nil {
+		return Change{}, fmt.Errorf("ask the package index: %w", err)
+	}
+	if lost := absent(todo, candidates, installed); len(lost) > 0 {
+		if time.Since(read) > indexTrust {
+			return p.unknown(todo, "after the package index is read again, which is a day old"), nil
+		}
+		return Change{}, p.advise(ctx, h, lost)
+	}
+	var c Change
+	for _, item := range todo {
+		version := candidates[item.Name]
+		if item.Version != "" {
+			version = item.Version
+		}
+		c.Differs(item.Name, installed[item.Name], version)
+	}
+	if c.Action != None {
+		c.Action, c.Reason = Create, "not installed"
+		if !slices.ContainsFunc(c.Attrs, func(a Attr) bool { return a.Old == "" }) {
+			c.Action, c.Reason = Update, "another version is wanted"
+		}
+	}
+	return c, nil
+}
+
+// Apply installs what is missing. When the index turns out to be stale it is
+// read again, once.
+func (p *Packages) Apply(ctx context.Context, h *Host) error {
+	todo, installed, err := p.missing(h)
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	refreshed := false
+	refresh := func(why string) error {
+		refreshed = true
+		h.Control.Log(ctx, "reading the package index: "+why)
+		return h.Packages.Refresh(ctx)
+	}
+	if read, err := h.Packages.IndexTime(); err != nil {
+		return err
+	} else if read.IsZero() {
+		if err := refresh("it was not read since the repositories were configured"); err != nil {
+			return err
+		}
+	}
+	for {
+		candidates, err := h.Packages.Candidates(ctx, names(todo)...)
+		if err != nil {
+			return fmt.Errorf("ask the package index: %w", err)
+		}
+		lost := absent(todo, candidates, installed)
+		if len(lost) > 0 && refreshed {
+			return p.advise(ctx, h, lost)
+		}
+		if len(lost) > 0 {
+			if err := refresh("it does not have " + strings.Join(names(lost), " ")); err != nil {
+				return err
+			}
+			continue
+		}
+		err = h.Packages.Install(ctx, specs(todo)...)
+		if errors.Is(err, ErrFetch) && !refreshed {
+			if err := refresh("it is older than the repository"); err != nil {
+				return err
+			}
+			continue
+		}
+		return err
+	}
+}
+
+// missing returns the items that are not installed as wanted, and the versions
+// that are installed.
+func (p *Packages) missing(h *Host) ([]PackageItem, map[string]string, error) {
+	pinned := map[string]PackageItem{}
+	for _, item := range p.Items {
+		if other, ok := pinned[item.Name]; ok && other.Version != item.Version {
+			return nil, nil, fmt.Errorf("package %s is wanted in two versions: %s%s and %s%s", item.Name,
+				other.Version, by(other), item.Version, by(item))
+		}
+		pinned[item.Name] = item
+	}
+	installed, err := h.Packages.Installed(names(p.Items)...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the installed packages: %w", err)
+	}
+	var todo []PackageItem
+	for _, item := range p.Items {
+		have, ok := installed[item.Name]
+		if !ok || item.Latest || !satisfies(have, item.Version) {
+			todo = append(todo, item)
+		}
+	}
+	return todo, installed, nil
+}
+
+func (p *Packages) unknown(todo []PackageItem, when string) Change {
+	c := Change{Action: Create, Reason: "not installed", Unknown: when}
+	for _, item := range todo {
+		version := item.Version
+		if version == "" {
+			version = "known then"
+		}
+		c.Attrs = append(c.Attrs, Attr{Name: item.Name, New: version})
+	}
+	return c
+}
+
+// advise is the error for packages that no repository has.
+func (p *Packages) advise(ctx context.Context, h *Host, lost []PackageItem) error {
+	var errs []error
+	for _, item := range lost {
+		offer := "they have nothing like it. Add a repository that carries it"
+		if found, err := h.Packages.Search(ctx, similar(item.Name)); err == nil && len(found) > 0 {
+			more := ""
+			if len(found) > 8 {
+				found, more = found[:8], " …"
+			}
+			offer = "they have " + strings.Join(found, ", ") + more + ". Name one of these, or add a repository that carries it"
+		}
+		errs = append(errs, fmt.Errorf("no configured repository has package %s%s; %s (repo_upstream, node_repo_modules)",
+			item.Name, by(item), offer))
+	}
+	return errors.Join(errs...)
+}
+
+// absent returns the items that have to be fetched and are nowhere.
+func absent(todo []PackageItem, candidates, installed map[string]string) []PackageItem {
+	var out []PackageItem
+	for _, item := range todo {
+		_, offered := candidates[item.Name]
+		_, have := installed[item.Name]
+		if !offered && !(have && item.Latest && item.Version == "") {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// similar is a glob for packages that a reader of name may have meant.
+func similar(name string) string {
+	if digits.MatchString(name) {
+		return digits.ReplaceAllString(name, "*")
+	}
+	if stem, _, ok := strings.Cut(name, "-"); ok && len(stem) > 2 {
+		return stem + "-*"
+	}
+	return name + "*"
+}
+
+// satisfies reports whether the installed version have is what want asks for.
+func satisfies(have, want string) bool {
+	if want == "" || have == want {
+		return true
+	}
+	if _, v, ok := strings.Cut(have, ":"); ok && !strings.Contains(want, ":") {
+		have = v // an epoch that nobody writes
+	}
+	rest, ok := strings.CutPrefix(have, want)
+	return ok && (rest == "" || strings.ContainsAny(rest[:1], ".-+~"))
+}
+
+func by(item PackageItem) string {
+	if item.For == "" {
+		return ""
+	}
+	return " (wanted by " + item.For + ")"
+}
+
+func names(items []PackageItem) []string {
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = item.Name
+	}
+	return out
+}
+
+// specs are what PackageManager.Install takes: a name, or name=version.
+func specs(items []PackageItem) []string {
+	out := names(items)
+	for i, item := range items {
+		if item.Version != "" {
+			out[i] += "=" + item.Version
+		}
+	}
+	return out
+}
+
+// repositoryKeys are the keys of resources that configure repositories.
+func repositoryKeys() []string {
+	var out []string
+	for _, p := range repositoryPaths {
+		out = append(out, "file "+p, "absent "+p, "prune "+p)
+	}
+	return append(out, "file /usr/share/keyrings/", "file /etc/pki/rpm-gpg/")
+}

@@ -1,0 +1,66 @@
+package resource_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/resourcetest"
+)
+
+func TestPackages(t *testing.T) {
+	h := resourcetest.New()
+	h.Apt.Have["etcd-server"] = "3.5"
+	h.Apt.Index = map[string]string{"postgresql-17": "17.5-1", "postgresql-16": "16.9-1", "patroni": "4.0-1", "etcd-server": "3.6"}
+	p := (&resource.Packages{Items: []resource.PackageItem{{Name: "postgresql-17", For: "pg_packages"}}}).Merge(
+		&resource.Packages{Items: []resource.PackageItem{{Name: "etcd-server"}, {Name: "patroni"}, {Name: "postgresql-17", For: "pg_extensions"}}})
+	expect(t, "merged", p.Items[0].For, "pg_packages, pg_extensions")
+	run(t, h, p, step{"install", nil, "create: not installed\npostgresql-17:  → 17.5-1\npatroni:  → 4.0-1", ""}, step{"again", nil, "", ""})
+	expect(t, "calls", strings.Join(h.Apt.Calls(), ";"), "install postgresql-17 patroni")
+
+	lost := &resource.Packages{Items: []resource.PackageItem{{Name: "postgresql-18", For: "pg_packages of pg-meta"}, {Name: "kafka"}}}
+	run(t, h, lost, step{"absent", nil, "",
+		"no configured repository has package postgresql-18 (wanted by pg_packages of pg-meta); they have postgresql-16, postgresql-17. Name one of these"})
+	run(t, h, lost, step{"absent too", nil, "", "no configured repository has package kafka; they have nothing like it"})
+
+	latest := &resource.Packages{Items: []resource.PackageItem{{Name: "etcd-server", Latest: true}}}
+	run(t, h, latest, step{"upgrade", nil, "change: another version is wanted\netcd-server: 3.5 → 3.6", ""})
+
+	pin := &resource.Packages{Items: []resource.PackageItem{{Name: "patroni", Version: "4.0"}}}
+	run(t, h, pin, step{"pinned", nil, "", ""}, step{"other version", func(h *resourcetest.Host) { h.Apt.Have["patroni"] = "4.01" },
+		"change: another version is wanted\npatroni: 4.01 → 4.0", ""})
+	run(t, h, pin.Merge(&resource.Packages{Items: []resource.PackageItem{{Name: "patroni", Version: "3", For: "x"}}}),
+		step{"two versions", nil, "", "package patroni is wanted in two versions: 4.0 and 3 (wanted by x)"})
+
+	run(t, h, &resource.PackagesAbsent{Names: []string{"patroni", "kafka"}}, step{"remove", nil, "remove: no longer wanted\npatroni: 4.0-1 → ", ""})
+}
+
+func TestPackagesIndex(t *testing.T) {
+	h := resourcetest.New()
+	h.Apt.Read = time.Time{}
+	h.Apt.Remote["etcd"] = "3.5"
+	p := &resource.Packages{Items: []resource.PackageItem{{Name: "etcd"}}}
+	run(t, h, p, step{"never read", nil, "create: not installed [known after the package index is read]\netcd:  → known then", ""})
+	expect(t, "calls", strings.Join(h.Apt.Calls(), ";"), "refresh;install etcd")
+
+	h.Apt.Have, h.Apt.Index["etcd"], h.Apt.Read = map[string]string{}, "3.4", time.Now()
+	run(t, h, p, step{"stale", nil, "create: not installed\netcd:  → 3.4", ""})
+	expect(t, "calls", strings.Join(h.Apt.Calls(), ";"), "install etcd;refresh;install etcd")
+
+	h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now().Add(-48*time.Hour)
+	run(t, h, p, step{"old", nil, "create: not installed [known after the package index is read again, which is a day old]\netcd:  → known then", ""})
+
+	run(t, h, &resource.PackageIndex{}, step{"fresh", nil, "", ""},
+		step{"never read", func(h *resourcetest.Host) { h.Apt.Read = time.Time{} }, "run: not read since the repositories were configured", ""})
+	h.Apt.Have = map[string]string{}
+	h.SetPending("file /etc/apt/sources.list.d/x.list", resource.Change{Action: resource.Create})
+	c, err := p.Diff(ctx, h.Host)
+	if err != nil || c.Unknown != "after the package repositories are configured" {
+		t.Errorf("with a repository to come: %v %v", c, err)
+	}
+	c, err = (&resource.PackageIndex{}).Diff(ctx, h.Host)
+	if err != nil || show(c) != "run: /etc/apt/sources.list.d/x.list changes" {
+		t.Errorf("index with a repository to come: %v %v", show(c), err)
+	}
+}

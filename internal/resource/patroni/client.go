@@ -1,0 +1,170 @@
+package patroni
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"pigsty/internal/resource"
+	"pigsty/internal/secret"
+)
+
+// API is how to reach the REST API of one member.
+type API struct {
+	URL      string // https://10.10.10.11:8008
+	CAFile   string // of the CA that signed the API's certificate; empty: the system's
+	Username string // for requests that change something; empty: none
+	Password secret.Value
+}
+
+// Client is an API that is ready to be used.
+type Client struct {
+	api  API
+	base string
+	http *http.Client
+}
+
+// Error is a request that Patroni refused or failed.
+type Error struct {
+	Method, URL string
+	Status      int
+	Text        string // what Patroni said
+}
+
+// Error names the request and what Patroni said.
+func (e *Error) Error() string {
+	return fmt.Sprintf("patroni: %s %s: status %d: %s", e.Method, e.URL, e.Status, e.Text)
+}
+
+// ErrUnreachable is an API that does not answer at all.
+var ErrUnreachable = errors.New("patroni does not answer")
+
+// requestTimeout bounds requests that Patroni answers at once. Restarts and
+// switchovers are bounded by their context alone.
+const requestTimeout = 10 * time.Second
+
+// Client returns a client. read gets the CA file: os.ReadFile, or Read of a host's files.
+func (a API) Client(read func(path string) ([]byte, error)) (*Client, error) {
+	transport := &http.Transport{
+		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		DisableKeepAlives: true, // members come and go
+		TLSClientConfig:   &tls.Config{},
+	}
+	if a.CAFile != "" {
+		pem, err := read(a.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the CA of patroni's API: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading the CA of patroni's API: %s has no certificate", a.CAFile)
+		}
+		transport.TLSClientConfig.RootCAs = pool
+	}
+	return &Client{api: a, base: strings.TrimSuffix(a.URL, "/"), http: &http.Client{Transport: transport}}, nil
+}
+
+// client is Client for a resource: until the CA's file is there, nothing can be reached.
+func (a API) client(h *resource.Host) (*Client, error) {
+	read := os.ReadFile
+	if h.Files != nil {
+		read = h.Files.Read
+	}
+	c, err := a.Client(read)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is not there yet", ErrUnreachable, a.CAFile)
+	}
+	return c, err
+}
+
+// At returns the same client for another member, given its api_url.
+func (c *Client) At(url string) *Client {
+	other := *c
+	other.base = strings.TrimSuffix(strings.TrimSuffix(url, "/"), "/patroni")
+	return &other
+}
+
+// do sends a request and returns the answer's status and body. in is sent as
+// JSON unless nil.
+func (c *Client) do(ctx context.Context, method, path string, in any) (int, []byte, error) {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return 0, nil, err
+		}
+		body = bytes.NewReader(data)
+	}
+	url := c.base + path
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.api.Username != "" && method != http.MethodGet {
+		req.SetBasicAuth(c.api.Username, c.api.Password.Reveal())
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return 0, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: reading the answer to %s %s: %w", ErrUnreachable, method, url, err)
+	}
+	return resp.StatusCode, data, nil
+}
+
+// get reads JSON. Patroni answers some requests with 503 and a body that is
+// as good.
+func (c *Client) get(ctx context.Context, path string, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	status, data, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK && status != http.StatusServiceUnavailable || json.Unmarshal(data, out) != nil {
+		return c.refused(http.MethodGet, path, status, data)
+	}
+	return nil
+}
+
+// change sends a request that changes something and returns what Patroni said.
+func (c *Client) change(ctx context.Context, method, path string, in any) (string, error) {
+	status, data, err := c.do(ctx, method, path, in)
+	if err != nil {
+		return "", err
+	}
+	if status/100 != 2 {
+		return "", c.refused(method, path, status, data)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func (c *Client) refused(method, path string, status int, data []byte) error {
+	text := strings.TrimSpace(string(data))
+	if status == http.StatusUnauthorized {
+		text = "the user name or password is wrong"
+	}
+	if len(text) > 300 {
+		text = text[:300] + "…"
+	}
+	return &Error{Method: method, URL: c.base + path, Status: status, Text: text}
+}

@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"pigsty/internal/resource"
+)
+
+// Reload makes the server of this host, leader or replica, read its
+// configuration again when files are newer than what it has read. It refuses
+// while pg_hba.conf or pg_ident.conf has an error: the server would go on with
+// the old rules and say so only in its log.
+type Reload struct {
+	Server
+	Name string   // of what is reloaded, unique on the host: "hba"
+	On   []string // paths
+}
+
+var _ resource.Requirer = Reload{}
+
+// Key returns "postgres reload NAME".
+func (r Reload) Key() string { return "postgres reload " + r.Name }
+
+// Requires puts the reload after its files.
+func (r Reload) Requires() []string {
+	keys := make([]string, len(r.On))
+	for i, path := range r.On {
+		keys[i] = "file " + path
+	}
+	return keys
+}
+
+// Diff compares the files' modification times with pg_conf_load_time().
+func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
+	var loaded time.Time
+	var problems []string
+	err := r.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) (err error) {
+		if loaded, err = loadTime(ctx, conn); err != nil {
+			return err
+		}
+		problems, err = ruleErrors(ctx, conn)
+		return err
+	})
+	if errors.Is(err, errNotRunning) {
+		return resource.Change{Unknown: notRunning}, nil
+	}
+	if err != nil {
+		return resource.Change{}, err
+	}
+	var reasons []string
+	changing := false
+	for _, path := range r.On {
+		if _, pending := h.Pending("file " + path); pending {
+			reasons = append(reasons, path+" changes")
+			changing = true
+			continue
+		}
+		info, err := h.Files.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return resource.Change{}, fmt.Errorf("reading the time of %s: %w", path, err)
+		}
+		if info.MTime.After(loaded) {
+			reasons = append(reasons, path+" is newer than what postgres has read")
+		}
+	}
+	if len(reasons) == 0 {
+		return resource.Change{}, nil
+	}
+	if len(problems) > 0 && !changing { // what is about to change may be what is wrong
+		return resource.Change{}, refused(problems)
+	}
+	return resource.Change{Action: resource.Reload, Reason: strings.Join(reasons, "; "), Impact: resource.ImpactReload}, nil
+}
+
+// Apply reloads and waits until the server has read its files.
+func (r Reload) Apply(ctx context.Context, h *resource.Host) error {
+	p := r.pass(h)
+	defer p.forget()
+	return p.with(ctx, maintenance, func(conn *pgx.Conn) error {
+		problems, err := ruleErrors(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if len(problems) > 0 {
+			return refused(problems)
+		}
+		return reloadConf(ctx, conn)
+	})
+}
+
+func refused(problems []string) error {
+	return fmt.Errorf("postgres is not reloaded, its access rules have errors: %s", strings.Join(problems, "; "))
+}
+
+func loadTime(ctx context.Context, conn *pgx.Conn) (t time.Time, err error) {
+	if err = conn.QueryRow(ctx, `SELECT pg_conf_load_time()`).Scan(&t); err != nil {
+		err = fmt.Errorf("reading the time of the last reload: %w", serverError(err))
+	}
+	return t, err
+}
+
+// reloadConf reloads and waits until this very session has read the files, which it
+// does between two statements; the postmaster signals sessions after itself.
+func reloadConf(ctx context.Context, conn *pgx.Conn) error {
+	before, err := loadTime(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `SELECT pg_reload_conf()`); err != nil {
+		return fmt.Errorf("reloading postgres: %w", serverError(err))
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		now, err := loadTime(ctx, conn)
+		if err != nil || now.After(before) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return errors.New("postgres was told to reload, but has not done so after 10 s; see its log")
+}
+
+// ruleErrors returns what is wrong in the access rules on disk: "pg_hba.conf
+// line 12: …". pg_ident_file_mappings exists since PostgreSQL 15.
+func ruleErrors(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	type view struct{ relation, file string }
+	views := []view{{"pg_hba_file_rules", "pg_hba.conf"}}
+	var version int
+	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		return nil, serverError(err)
+	}
+	if version >= 150000 {
+		views = append(views, view{"pg_ident_file_mappings", "pg_ident.conf"})
+	}
+	var problems []string
+	for _, v := range views {
+		rows, err := conn.Query(ctx, `SELECT line_number, error FROM `+v.relation+` WHERE error IS NOT NULL ORDER BY 1`)
+		if err != nil {
+			return nil, fmt.Errorf("checking %s: %w", v.file, serverError(err))
+		}
+		var line *int
+		var text string
+		if _, err := pgx.ForEachRow(rows, []any{&line, &text}, func() error {
+			where := v.file
+			if line != nil {
+				where += fmt.Sprintf(" line %d", *line)
+			}
+			problems = append(problems, where+": "+text)
+			return nil
+		}); err != nil {
+			return nil, fmt.Errorf("checking %s: %w", v.file, serverError(err))
+		}
+	}
+	return problems, nil
+}

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// leader returns the last byte of the address of the host that leads pg-test.
+func leader(t *testing.T, w *world) byte {
+	t.Helper()
+	var found byte
+	eventually(t, time.Minute, "a leader", func() error {
+		r := w.pigsty(t, "status", "-l", "pg-test", "--json")
+		for line := range strings.Lines(r.out) {
+			var m struct{ Host, Role, State string }
+			if json.Unmarshal([]byte(line), &m) == nil && m.Role == "leader" && m.State == "running" {
+				for n := byte(10); n < 20; n++ {
+					if w.addr(n) == m.Host {
+						found = n
+						return nil
+					}
+				}
+			}
+		}
+		return fmt.Errorf("status says:\n%s", r.out)
+	})
+	return found
+}
+
+// whole waits until every member of pg-test runs again and follows its leader.
+func whole(t *testing.T, w *world, members int) {
+	t.Helper()
+	eventually(t, 2*time.Minute, "all members run", func() error {
+		r := w.pigsty(t, "status", "-l", "pg-test", "--json")
+		n := strings.Count(r.out, `"state":"running"`) + strings.Count(r.out, `"state":"streaming"`)
+		if n != members {
+			return fmt.Errorf("status says:\n%s", r.out)
+		}
+		return nil
+	})
+}
+
+// failover kills the leader's postmaster: another takes over, the old one comes
+// back as a replica by itself.
+func failover(t *testing.T, w *world) {
+	old := leader(t, w)
+	writer := startWriter(t, w, 5433)
+	w.on(t, old, "systemctl stop patroni >/dev/null 2>&1 & sleep 0.1; kill -9 $(head -1 /pg/data/postmaster.pid)")
+	writer.resumes(t, 2*time.Minute)
+	eventually(t, 2*time.Minute, "another leader", func() error {
+		if leader(t, w) == old {
+			return fmt.Errorf("still %s", w.addr(old))
+		}
+		return nil
+	})
+	w.on(t, old, "systemctl start patroni")
+	whole(t, w, 3)
+	writer.stop(t)
+}
+
+// afterFailover applies while the inventory's primary is a replica: nothing
+// moves back, and cluster content goes to the real leader.
+func afterFailover(t *testing.T, w *world) {
+	now := leader(t, w)
+	if now == 11 {
+		t.Fatal("the inventory's primary still leads; this needs a failover before it")
+	}
+	w.inventory(t, variant(map[string]string{
+		"MORE":      "\n    pg_max_conn: 300\n    pg_parameters: { log_min_duration_statement: 250 }",
+		"USERS":     "\n      - { name: late, password: Late.Test, pgbouncer: true, roles: [dbrole_readonly] }",
+		"DATABASES": "\n      - { name: later, owner: late }",
+	}))
+	w.must(t, "deploy")
+	if got := leader(t, w); got != now {
+		t.Errorf("the leader moved from %s to %s", w.addr(now), w.addr(got))
+	}
+	eventually(t, 20*time.Second, "the new user in the new database", func() error {
+		return login(context.Background(), w, 5433, "late", "Late.Test", "later")
+	})
+	w.settled(t)
+}
+
+// hostLost pulls the plug of the leader's host under a writer.
+func hostLost(t *testing.T, w *world) {
+	old := leader(t, w)
+	writer := startWriter(t, w, 5433)
+	ctx := context.Background()
+	if err := w.box.Stop(ctx, w.addr(old)); err != nil {
+		t.Fatal(err)
+	}
+	writer.resumes(t, 2*time.Minute)
+	t.Run("the others are done", func(t *testing.T) {
+		r := w.pigsty(t, "plan", "--detailed-exitcode")
+		if r.status != 3 || !strings.Contains(r.out, w.addr(old)) {
+			t.Errorf("plan with %s down: status %d\n%s", w.addr(old), r.status, r.out)
+		}
+		w.on(t, 10, "rm /etc/haproxy/conf.d/pg-meta-replica.cfg")
+		r = w.pigsty(t, "apply", "-y")
+		if r.status != 3 || !strings.Contains(r.out, w.addr(old)) {
+			t.Errorf("apply with %s down: status %d\n%s", w.addr(old), r.status, r.out)
+		}
+		w.on(t, 10, "test -e /etc/haproxy/conf.d/pg-meta-replica.cfg")
+	})
+	if err := w.box.Start(ctx, w.addr(old)); err != nil {
+		t.Fatal(err)
+	}
+	whole(t, w, 3)
+	writer.stop(t)
+	w.settled(t)
+}
