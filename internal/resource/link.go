@@ -21,8 +21,10 @@ var (
 // Key returns "link " and the path.
 func (l *Link) Key() string { return "link " + l.Path }
 
-// Requires returns the directories above.
-func (l *Link) Requires() []string { return above(l.Path, Owner{}) }
+// Requires returns the directories above, and what the link leads to.
+func (l *Link) Requires() []string {
+	return append(above(l.Path, Owner{}), "dir "+l.Target, "link "+l.Target)
+}
 
 // Diff compares where the link leads. Something else in its place is an error:
 // it may hold data.

@@ -50,7 +50,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 		resource.NewFile(haproxyConfig, haproxyFile(h),
 			resource.Mode(0o600), // it holds a password
 			resource.Masking("user "),
-			resource.CheckedBy("haproxy", "-c", "-q", "-f", "%s")),
+			resource.CheckedBy("haproxy", "-c", "-f", "%s")),
 	)
 	prune := &resource.Prune{Dir: haproxyServices, Glob: "*.cfg", Header: serviceHeader}
 	for _, v := range p.HaproxyServices {
@@ -66,7 +66,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 			Name: haproxyUnit, Enabled: true, Running: true,
 			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
 			RestartOn: []string{haproxyUnitFile},
-			Check:     []string{"haproxy", "-c", "-q", "-f", haproxyConfig, "-f", haproxyServices},
+			Check:     []string{"haproxy", "-c", "-f", haproxyConfig, "-f", haproxyServices},
 		},
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pigsty/internal/module"
 	"pigsty/internal/module/node"
@@ -113,7 +114,7 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 	if options == "" {
 		t := rtoPlan(p)
 		options = fmt.Sprintf("inter %s fastinter %s downinter %s rise %d fall %d on-marked-down shutdown-sessions slowstart 30s maxconn 3000 maxqueue 128 weight 100",
-			t.Inter, t.FastInter, t.DownInter, t.Rise, t.Fall)
+			whole(t.Inter), whole(t.FastInter), whole(t.DownInter), t.Rise, t.Fall)
 	}
 	return render("service.cfg.tmpl", map[string]any{
 		"Header": serviceHeader(c.Name), "Managed": managed, "Name": c.Name + "-" + v.Name,
@@ -157,4 +158,14 @@ func (c *Cluster) publish(s *module.Site, h *module.Host, p *Params, ca string) 
 	config.Add(prune)
 	node.HAProxy(b.Tag("pg_service_reload"), s, h)
 	return b.Steps()
+}
+
+// whole writes an interval such as 0.5s in milliseconds: HAProxy takes no
+// fractions.
+func whole(interval string) string {
+	d, err := time.ParseDuration(interval)
+	if err != nil || !strings.Contains(interval, ".") {
+		return interval
+	}
+	return fmt.Sprintf("%dms", d.Milliseconds())
 }
