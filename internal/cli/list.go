@@ -30,11 +30,12 @@ func (a *app) listCommand() *cobra.Command {
 			if err := d.check(); err != nil {
 				return err
 			}
-			hosts, err := d.selected(d.site(nil), limit)
+			site := d.site(nil)
+			hosts, err := d.selected(site, limit)
 			if err != nil {
 				return err
 			}
-			return d.list(hosts)
+			return d.list(site, hosts)
 		},
 	}
 	c.Flags().StringVarP(&limit, "limit", "l", "", "only hosts that match the `PATTERN`")
@@ -44,10 +45,10 @@ func (a *app) listCommand() *cobra.Command {
 
 // listed is one host as list shows it.
 type listed struct {
-	Type     string    `json:"type"` // "host"
-	Host     string    `json:"host"`
-	Groups   []string  `json:"groups"`
-	Clusters []listing `json:"instances"`
+	Type      string    `json:"type"` // "host"
+	Host      string    `json:"host"`
+	Groups    []string  `json:"groups"`
+	Instances []listing `json:"instances"`
 }
 
 // listing is one instance on a host.
@@ -59,15 +60,15 @@ type listing struct {
 	Services []string `json:"services,omitempty"` // name:port
 }
 
-func (d *deployment) list(hosts []*module.Host) error {
+func (d *deployment) list(site *module.Site, hosts []*module.Host) error {
 	a := d.app
 	if a.json {
 		enc := json.NewEncoder(a.out)
 		if err := enc.Encode(plan.Header{Type: "version", Format: plan.Format, Command: "list"}); err != nil {
 			return err
 		}
-		for _, h := range hosts {
-			if err := enc.Encode(d.describe(h)); err != nil {
+		for _, l := range d.describe(site, hosts) {
+			if err := enc.Encode(l); err != nil {
 				return err
 			}
 		}
@@ -75,12 +76,11 @@ func (d *deployment) list(hosts []*module.Host) error {
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tINSTANCE\tROLE\tMODULE\tGROUPS\tSERVICES")
-	for _, h := range hosts {
-		l := d.describe(h)
-		if len(l.Clusters) == 0 {
+	for _, l := range d.describe(site, hosts) {
+		if len(l.Instances) == 0 {
 			fmt.Fprintf(w, "%s\t-\t-\tnode\t%s\t\n", l.Host, strings.Join(l.Groups, ","))
 		}
-		for _, c := range l.Clusters {
+		for _, c := range l.Instances {
 			role := c.Role
 			if role == "" {
 				role = "-"
@@ -91,21 +91,28 @@ func (d *deployment) list(hosts []*module.Host) error {
 	return w.Flush()
 }
 
-func (d *deployment) describe(h *module.Host) listed {
-	l := listed{Type: "host", Host: h.Name(), Groups: []string{}, Clusters: []listing{}}
-	for _, g := range h.Groups() {
-		if g.Name() != "all" {
-			l.Groups = append(l.Groups, g.Name())
+// describe says of each of hosts which groups it is in and what it has of the modules.
+func (d *deployment) describe(site *module.Site, hosts []*module.Host) []listed {
+	out := make([]listed, len(hosts))
+	index := map[string]int{}
+	for i, h := range hosts {
+		index[h.Name()] = i
+		out[i] = listed{Type: "host", Host: h.Name(), Groups: []string{}, Instances: []listing{}}
+		for _, g := range h.Groups() {
+			if g.Name() != "all" {
+				out[i].Groups = append(out[i].Groups, g.Name())
+			}
 		}
+		slices.Sort(out[i].Groups)
 	}
-	slices.Sort(l.Groups)
 	for _, m := range d.app.modules {
 		if m.Instances == nil {
 			continue
 		}
-		for _, in := range m.Instances(h) {
-			l.Clusters = append(l.Clusters, listing{strings.ToLower(m.Declaration.Name), in.Cluster, in.Name, in.Role, in.Services})
+		for _, in := range m.Instances(site, hosts) {
+			l := &out[index[in.Host.Name()]]
+			l.Instances = append(l.Instances, listing{strings.ToLower(m.Declaration.Name), in.Cluster, in.Name, in.Role, in.Services})
 		}
 	}
-	return l
+	return out
 }

@@ -100,17 +100,15 @@ func (a *app) status(ctx context.Context, limit string, extra []string) error {
 func (r *run) instances(hosts []*module.Host) (map[string]*statusRow, []*plan.Step) {
 	rows := map[string]*statusRow{}
 	var steps []*plan.Step
-	for _, h := range hosts {
-		for _, m := range r.app.modules {
-			if m.Status == nil {
-				continue
-			}
-			for _, rep := range m.Status(r.site, h) {
-				s := &plan.Step{Host: h.Name(), Module: m.Declaration.Name, Resource: rep.Resource}
-				steps = append(steps, s)
-				rows[s.ID()] = &statusRow{Type: "instance", Module: strings.ToLower(m.Declaration.Name), Cluster: rep.Instance.Cluster,
-					Instance: rep.Instance.Name, Host: h.Name(), Services: rep.Instance.Services, More: map[string]string{}}
-			}
+	for _, m := range r.app.modules {
+		if m.Instances == nil {
+			continue
+		}
+		for _, in := range m.Instances(r.site, hosts) {
+			s := &plan.Step{Host: in.Host.Name(), Module: m.Declaration.Name, Resource: in.Report}
+			steps = append(steps, s)
+			rows[s.ID()] = &statusRow{Type: "instance", Module: strings.ToLower(m.Declaration.Name), Cluster: in.Cluster,
+				Instance: in.Name, Host: in.Host.Name(), Services: in.Services, More: map[string]string{}}
 		}
 	}
 	return rows, steps

@@ -16,11 +16,8 @@ type Module struct {
 	Declaration param.Module
 	// Check finds mistakes that only show across values or hosts. It may be nil.
 	Check func(*Site) diag.List
-	// Instances says what of the module a host has, for listings. It may be nil.
-	Instances func(*Host) []Instance
-	// Status returns the steps that only observe what runs on a host, for
-	// `pigsty status`; each belongs to one of its instances. It may be nil.
-	Status func(s *Site, h *Host) []Report
+	// Instances returns what of the module runs, or should run, on hosts. It may be nil.
+	Instances func(s *Site, hosts []*Host) []Instance
 	// Plays are what the module can do; none for a module whose parameters are
 	// known but which this version does not manage.
 	Plays []Play
@@ -28,17 +25,14 @@ type Module struct {
 
 // Instance is one running thing of a module on a host.
 type Instance struct {
+	Host     *Host
 	Cluster  string
 	Name     string   // pg-test-1
-	Role     string   // primary, replica …; empty where the module has no roles
-	Services []string // name:port of the services that the cluster offers
-}
+	Role     string   // what the inventory calls it: primary, replica …; empty where the module has no roles
+	Services []string // name:port of the services that its cluster offers
 
-// Report is a resource that only observes an instance: the attributes of its
-// Diff say how the instance is.
-type Report struct {
-	Instance Instance
-	Resource resource.Resource
+	// Report only observes: the attributes of its Diff say how the instance is now.
+	Report resource.Resource
 }
 
 // Play compiles the steps of one thing that a user can ask for by name, what

@@ -48,6 +48,7 @@ func Module() module.Module {
 	return module.Module{
 		Declaration: Declaration(),
 		Check:       check,
+		Instances:   instances,
 		Plays: []module.Play{
 			{
 				Name:   "etcd",

@@ -29,6 +29,7 @@ func Module() module.Module {
 	return module.Module{
 		Declaration: Declaration(),
 		Check:       Check,
+		Instances:   instances,
 		Plays: []module.Play{
 			{Name: "pgsql", Short: "Create PostgreSQL clusters and keep them as declared", Tags: tags, Deploy: 40, Steps: deploy},
 			{Name: "pgsql-user", Short: "Create or change a user of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: user},
