@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +91,10 @@ func (r *run) dialer() (engine.Dial, error) {
 			return nil, err
 		}
 		s, err := d.Start(ctx, t)
+		var failed *transport.Error
+		if errors.As(err, &failed) && failed.Advice != "" {
+			return nil, fmt.Errorf("%w; %s", err, failed.Advice)
+		}
 		if err != nil {
 			return nil, err
 		}

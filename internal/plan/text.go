@@ -11,7 +11,7 @@ import (
 // Style says how a plan is written out.
 type Style struct {
 	Color   bool
-	Verbose bool // the content of new files, skipped and unchanged steps too
+	Verbose bool // what new things are made of, and what is skipped, too
 }
 
 // colours are the terminal sequences of a Style, empty without colour.
@@ -80,6 +80,9 @@ func (it Item) text(w io.Writer, c colours, verbose bool) {
 		fmt.Fprintf(w, "  %s? %s%s  known %s\n", c.cyan, key, c.off, ch.Unknown)
 		return
 	case ch.Action == resource.None || ch.Action == resource.Wait:
+		if ch.Note != "" {
+			fmt.Fprintf(w, "  · %s: %s\n", key, ch.Note)
+		}
 		return
 	}
 	colour := c.yellow
@@ -97,8 +100,10 @@ func (it Item) text(w io.Writer, c colours, verbose bool) {
 		fmt.Fprintf(w, "  %s[%s]%s", c.red, ch.Impact, c.off)
 	}
 	fmt.Fprintln(w)
-	for _, a := range ch.Attrs {
-		fmt.Fprintf(w, "      %s\n", attrText(a))
+	if verbose || ch.Action != resource.Create {
+		for _, a := range ch.Attrs {
+			fmt.Fprintf(w, "      %s\n", attrText(a))
+		}
 	}
 	if ch.Diff != "" && (verbose || ch.Action != resource.Create) {
 		writeDiff(w, ch.Diff, c)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The least that must happen for a three-node cluster, in plain shell: Patroni's
 # bootstrap, two base backups, PgBouncer and HAProxy, with packages installed
-# and etcd up. Usage: floor.sh SSH_CONFIG ETCD LEADER REPLICA REPLICA
+# and etcd up. Usage: FLOOR_ETCD=(password of root) floor.sh SSH_CONFIG ETCD LEADER REPLICA REPLICA
 set -euo pipefail
 config=$1 etcd=$2; shift 2
 on() { local h=$1; shift; ssh -n -q -F "$config" "$h" "$@"; }
@@ -15,7 +15,7 @@ cat > /floor/etc/patroni.yml <<Y
 scope: floor
 namespace: /floor/
 name: $2
-etcd3: { hosts: '$etcd:2379', protocol: http }
+etcd3: { hosts: '$etcd:2379', protocol: https, cacert: /etc/pki/ca.crt, username: root, password: $FLOOR_ETCD }
 restapi: { listen: '$1:8008', connect_address: '$1:8008' }
 bootstrap:
   dcs: { ttl: 20, loop_wait: 5, retry_timeout: 5, postgresql: { use_pg_rewind: true, parameters: { wal_level: logical, max_connections: 250, shared_buffers: 128MB } } }

@@ -63,10 +63,12 @@ func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := box.Down(ctx); err != nil { // of a run that was killed
-		t.Fatal(err)
+	if os.Getenv("PIGSTY_E2E_KEEP") == "" {
+		if err := box.Down(ctx); err != nil { // of a run that was killed
+			t.Fatal(err)
+		}
+		_ = os.RemoveAll(box.Dir())
 	}
-	_ = os.RemoveAll(box.Dir())
 	var addrs []netip.Addr
 	for _, h := range hosts {
 		a := prefix.Addr().As4()
@@ -76,7 +78,10 @@ func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 	if err := box.Up(ctx, addrs, func(line string) { t.Log(line) }); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{box: box, dir: t.TempDir()}
+	w := &world{box: box, dir: filepath.Join(box.Dir(), "inventory")}
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if os.Getenv("PIGSTY_E2E_KEEP") != "" {
 			t.Logf("kept: PIGSTY_SANDBOX_DIR=%s, binary %s", box.Dir(), binary)
@@ -193,7 +198,7 @@ func (w *world) on(t *testing.T, n byte, script string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", quote(script))
+	out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script)
 	if err != nil {
 		t.Fatalf("on %s: %s: %v", w.addr(n), script, err)
 	}

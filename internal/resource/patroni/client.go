@@ -12,16 +12,19 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pigsty/internal/resource"
 	"pigsty/internal/secret"
 )
 
-// API is how to reach the REST API of one member.
+// API is how to reach the REST API of one member, or of any member of a cluster.
 type API struct {
-	URL      string // https://10.10.10.11:8008
+	URL      string   // https://10.10.10.11:8008
+	Fallback []string // more members that will do, in the order that they are tried in
 	CAFile   string // of the CA that signed the API's certificate; empty: the system's
 	Username string // for requests that change something; empty: none
 	Password secret.Value
@@ -31,7 +34,14 @@ type API struct {
 type Client struct {
 	api  API
 	base string
+	more *others // nil: base alone will do
 	http *http.Client
+}
+
+// others are the members that a client turns to when one does not answer.
+type others struct {
+	mu    sync.Mutex
+	bases []string // all that will do, the one that answered last first
 }
 
 // Error is a request that Patroni refused or failed.
@@ -53,10 +63,29 @@ var ErrUnreachable = errors.New("patroni does not answer")
 // switchovers are bounded by their context alone.
 const requestTimeout = 10 * time.Second
 
+// What a member may take to connect, and to answer a question, while there are
+// others to ask: one that is dead must not hold up a run.
+const (
+	dialTimeout   = 5 * time.Second
+	hastyDial     = time.Second
+	hastyQuestion = 3 * time.Second
+)
+
+// hasty is the key of a context's value that says that there are others to ask.
+type hasty struct{}
+
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	if ctx.Value(hasty{}) != nil {
+		d.Timeout = hastyDial
+	}
+	return d.DialContext(ctx, network, addr)
+}
+
 // Client returns a client. read gets the CA file: os.ReadFile, or Read of a host's files.
 func (a API) Client(read func(path string) ([]byte, error)) (*Client, error) {
 	transport := &http.Transport{
-		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		DialContext:       dial,
 		DisableKeepAlives: true, // members come and go
 		TLSClientConfig:   &tls.Config{},
 	}
@@ -71,7 +100,14 @@ func (a API) Client(read func(path string) ([]byte, error)) (*Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	return &Client{api: a, base: strings.TrimSuffix(a.URL, "/"), http: &http.Client{Transport: transport}}, nil
+	c := &Client{api: a, base: strings.TrimSuffix(a.URL, "/"), http: &http.Client{Transport: transport}}
+	if len(a.Fallback) > 0 {
+		c.more = &others{bases: []string{c.base}}
+		for _, url := range a.Fallback {
+			c.more.bases = append(c.more.bases, strings.TrimSuffix(url, "/"))
+		}
+	}
+	return c, nil
 }
 
 // client is Client for a resource: until the CA's file is there, nothing can be reached.
@@ -87,16 +123,70 @@ func (a API) client(h *resource.Host) (*Client, error) {
 	return c, err
 }
 
-// At returns the same client for another member, given its api_url.
+// At returns the same client for one member alone, given its api_url.
 func (c *Client) At(url string) *Client {
 	other := *c
+	other.more = nil
 	other.base = strings.TrimSuffix(strings.TrimSuffix(url, "/"), "/patroni")
 	return &other
 }
 
 // do sends a request and returns the answer's status and body. in is sent as
-// JSON unless nil.
+// JSON unless nil. Of a client with fallbacks the first member that answers
+// will do, and is the first to be asked from then on. A request that changes
+// something goes to the next member only if it certainly never arrived.
 func (c *Client) do(ctx context.Context, method, path string, in any) (int, []byte, error) {
+	if c.more == nil {
+		return c.send(ctx, c.base, method, path, in)
+	}
+	c.more.mu.Lock()
+	bases := slices.Clone(c.more.bases)
+	c.more.mu.Unlock()
+	var failed []error
+	for i, base := range bases {
+		status, data, err := c.try(ctx, base, i == len(bases)-1, method, path, in)
+		if err == nil {
+			c.more.prefer(base)
+			return status, data, nil
+		}
+		failed = append(failed, err)
+		if ctx.Err() != nil || !errors.Is(err, ErrUnreachable) || method != http.MethodGet && !undelivered(err) {
+			return 0, nil, err
+		}
+	}
+	return 0, nil, errors.Join(failed...)
+}
+
+// try sends a request to one of several members, briefly unless it is the last.
+func (c *Client) try(ctx context.Context, base string, last bool, method, path string, in any) (int, []byte, error) {
+	if !last {
+		ctx = context.WithValue(ctx, hasty{}, true)
+		if method == http.MethodGet {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, hastyQuestion)
+			defer cancel()
+		}
+	}
+	return c.send(ctx, base, method, path, in)
+}
+
+// prefer puts base before the others.
+func (o *others) prefer(base string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.bases, base); i > 0 {
+		o.bases = slices.Insert(slices.Delete(o.bases, i, i+1), 0, base)
+	}
+}
+
+// undelivered reports whether err is of a request for which no connection came about.
+func undelivered(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// send sends a request to one member.
+func (c *Client) send(ctx context.Context, base, method, path string, in any) (int, []byte, error) {
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
@@ -105,7 +195,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (int, []by
 		}
 		body = bytes.NewReader(data)
 	}
-	url := c.base + path
+	url := base + path
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return 0, nil, err
@@ -129,6 +219,16 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (int, []by
 		return 0, nil, fmt.Errorf("%w: reading the answer to %s %s: %w", ErrUnreachable, method, url, err)
 	}
 	return resp.StatusCode, data, nil
+}
+
+// where is the member that is asked first.
+func (c *Client) where() string {
+	if c.more == nil {
+		return c.base
+	}
+	c.more.mu.Lock()
+	defer c.more.mu.Unlock()
+	return c.more.bases[0]
 }
 
 // get reads JSON. Patroni answers some requests with 503 and a body that is
@@ -166,5 +266,5 @@ func (c *Client) refused(method, path string, status int, data []byte) error {
 	if len(text) > 300 {
 		text = text[:300] + "…"
 	}
-	return &Error{Method: method, URL: c.base + path, Status: status, Text: text}
+	return &Error{Method: method, URL: c.where() + path, Status: status, Text: text}
 }

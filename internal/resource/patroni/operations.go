@@ -28,7 +28,7 @@ func (c *Client) PatchConfig(ctx context.Context, patch Tree) error {
 			return nil
 		}
 		if pause(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("patroni took the configuration, but %s does not show it after %s", c.base, 3*requestTimeout)
+			return fmt.Errorf("patroni took the configuration, but %s does not show it after %s", c.where(), 3*requestTimeout)
 		}
 	}
 }

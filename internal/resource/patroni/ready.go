@@ -20,9 +20,9 @@ type Ready struct {
 	After   []string      // keys of resources that come before
 }
 
-// LeaderReady waits until this member sees a leader that accepts connections.
+// LeaderReady waits until the cluster has a leader that accepts connections.
 type LeaderReady struct {
-	API                   // of this member
+	API                   // of any member
 	Cluster string        // scope
 	Timeout time.Duration // 0 means 5 minutes
 	After   []string      // keys of resources that come before

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestBench prints how long things take beside what they must at least take on
+// the same hosts in the same minute; see docs/performance.md. It asserts no
+// times: machines are noisy.
+func TestBench(t *testing.T) {
+	if os.Getenv("PIGSTY_BENCH") == "" {
+		t.Skip("run it with `make bench`")
+	}
+	w := newWorld(t, "10.10.33.0/24", 10, 11, 12, 13)
+	w.inventory(t, variant(nil))
+	w.must(t, "node")
+	w.must(t, "etcd")
+	w.must(t, "pgsql", "-l", "pg-test", "-t", "pg_pkg")
+	report := func(what string, took, floor time.Duration, floorIs string) {
+		fmt.Printf("| %s | %.2f s | %.2f s (%s) | %.2f |\n", what, took.Seconds(), floor.Seconds(), floorIs, took.Seconds()/floor.Seconds())
+	}
+	fmt.Println("| what | took | floor | ratio |\n|---|---|---|---|")
+
+	floor := w.floor(t)
+	fresh := w.must(t, "pgsql", "-l", "pg-test").took
+	report("three-node cluster, packages installed", fresh, floor, "plain shell")
+	w.must(t, "deploy")
+
+	idle := best(5, func() time.Duration { return w.must(t, "deploy").took })
+	empty := best(5, func() time.Duration { return w.emptyCommands(t) })
+	report("nothing to do, 4 hosts", idle, empty, "an empty ssh command to all at once")
+
+	w.inventory(t, variant(map[string]string{"USERS": "\n      - { name: app, password: App.Test, pgbouncer: true }"}))
+	report("one user added", w.must(t, "pgsql-user", "pg-test", "app").took, empty, "the same")
+	w.inventory(t, variant(map[string]string{"HBA": "{ user: app, db: all, addr: 192.0.2.0/24, auth: ssl, order: 700 }"}))
+	report("one HBA rule added", w.must(t, "pgsql-hba", "pg-test").took, empty, "the same")
+
+	for _, hosts := range []int{100, 1000, 5000} {
+		took, memory := validateMany(t, hosts)
+		fmt.Printf("| validate and compile %d hosts | %.2f s, %d MB | %.2f ms a host | |\n", hosts, took.Seconds(), memory, took.Seconds()*1000/float64(hosts))
+	}
+	resident := w.on(t, 11, "grep VmHWM /proc/$(pgrep -f 'agent/[0-9a-f]* agent' | head -1)/status 2>/dev/null || echo none")
+	fmt.Printf("\nbinary %d MB; agent %s\n", size(t, binary)>>20, resident)
+}
+
+func best(n int, measure func() time.Duration) time.Duration {
+	least := measure()
+	for range n - 1 {
+		least = min(least, measure())
+	}
+	return least
+}
+
+// floor makes the same cluster in plain shell and removes it again.
+func (w *world) floor(t *testing.T) time.Duration {
+	t.Helper()
+	script, err := filepath.Abs("floor.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, script, w.box.ConfigPath(), w.addr(10), w.addr(11), w.addr(12), w.addr(13))
+	c.Env = append(os.Environ(), "FLOOR_ETCD=Etcd.Test")
+	r := w.run(t, c)
+	if r.status != 0 {
+		t.Fatalf("floor.sh: status %d\n%s", r.status, r.out)
+	}
+	fmt.Print("<!-- floor: ", strings.ReplaceAll(strings.TrimSpace(r.out), "\n", ", "), " -->\n")
+	for n := byte(11); n <= 13; n++ {
+		w.on(t, n, "systemctl stop floor-patroni floor-pgbouncer floor-haproxy; pkill -9 -u postgres; sleep 0.3; rm -rf /floor")
+	}
+	w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl --user "root:$(cat /etc/etcd/etcd.pass)" del --prefix /floor/`)
+	return r.took
+}
+
+// emptyCommands runs `true` on every host at once by ssh, which is the least
+// that reaching them can cost.
+func (w *world) emptyCommands(t *testing.T) time.Duration {
+	began := time.Now()
+	var all sync.WaitGroup
+	for n := byte(10); n <= 13; n++ {
+		all.Go(func() {
+			if err := exec.Command("ssh", append(w.box.SSHArgs(w.addr(n)), "true")...).Run(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	return time.Since(began)
+}
+
+// validateMany measures an inventory of clusters of three with users and
+// databases; memory is the most it had resident, in MB.
+func validateMany(t *testing.T, hosts int) (time.Duration, int64) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("all:\n  vars: { admin_ip: 10.0.0.1, pg_version: 17 }\n  children:\n    etcd: { hosts: { 10.0.0.1: { etcd_seq: 1 }, 10.0.0.2: { etcd_seq: 2 }, 10.0.0.3: { etcd_seq: 3 } } }\n")
+	for i := 0; i < hosts; i += 3 {
+		fmt.Fprintf(&b, "    pg-%d:\n      hosts:\n", i/3)
+		for k := range 3 {
+			role := []string{"primary", "replica", "offline"}[k]
+			fmt.Fprintf(&b, "        10.%d.%d.%d: { pg_seq: %d, pg_role: %s }\n", 1+(i+k)/62500, (i+k)/250%250, (i+k)%250+1, k+1, role)
+		}
+		fmt.Fprintf(&b, "      vars:\n        pg_cluster: pg-%d\n        pg_users: [ { name: app, password: App.Test, pgbouncer: true, roles: [dbrole_admin] } ]\n        pg_databases: [ { name: app, owner: app } ]\n", i/3)
+	}
+	path := filepath.Join(t.TempDir(), "pigsty.yml")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(binary, "validate", "-i", path)
+	began := time.Now()
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return time.Since(began), peak(c)
+}
+
+func size(t *testing.T, path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// peak returns the most memory that a finished command had resident, in MB.
+func peak(c *exec.Cmd) int64 {
+	return c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
+}
