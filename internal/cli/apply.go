@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
+	"pigsty/internal/secret"
 )
 
 // runFlags are the flags of every command that looks at hosts through plays.
@@ -38,12 +40,16 @@ func (f *runFlags) common(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&f.extra, "extra-vars", "e", nil, "set a variable for this run: `KEY=VALUE`")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the content of new files and what is skipped")
 	c.Flags().BoolVar(&f.listTags, "list-tags", false, "list the tags that -t takes and stop")
-	c.Flags().BoolVarP(&f.check, "check", "C", false, "only plan, as `pigsty plan` does")
+	c.Flags().BoolVarP(&f.check, "check", "C", false, "only plan, as the command plan does")
 	c.Flags().StringSliceVar(&f.yes, "yes", nil, "`NAMES` of what may be destroyed")
 }
 
 func (f *runFlags) request(plays []string) plan.Request {
-	return plan.Request{Plays: plays, Limit: f.limit, Tags: f.tags, Extra: f.extra}
+	req := plan.Request{Plays: plays, Limit: f.limit, Tags: f.tags}
+	for _, e := range f.extra {
+		req.Extra = append(req.Extra, secret.New(e))
+	}
+	return req
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -57,11 +63,12 @@ inventory: what would be created, changed, removed, reloaded or restarted, with
 the reason and the impact. Without a PLAY it covers all that deploy does.`,
 		Example: "  pigsty plan\n  pigsty plan pgsql -l pg-test -t pg_hba\n  pigsty plan --out change.plan && pigsty apply change.plan",
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.plan(c.Context(), &f, a.chosenPlays(args))
+			return a.plan(c.Context(), &f, f.request(a.chosenPlays(args)))
 		},
 	}
 	f.common(c)
-	c.Flags().StringVar(&f.out, "out", "", "save the plan to `FILE`, for `pigsty apply FILE`")
+	_ = c.Flags().MarkHidden("check") // it fails only for a flag that is not there
+	c.Flags().StringVar(&f.out, "out", "", "save the plan to `FILE`, readable by you only, for apply")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	return c
 }
@@ -97,7 +104,7 @@ func (a *app) deployCommand() *cobra.Command {
 		Short:   "Run every play in dependency order",
 		Long:    `Deploy makes every host and cluster of the inventory what it should be.`,
 		Example: "  pigsty deploy\n  pigsty deploy -l pg-test",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.confirmed = true
 			return a.apply(c.Context(), &f, f.request(a.chosenPlays(nil)), nil)
@@ -149,11 +156,11 @@ func (a *app) chosenPlays(names []string) []string {
 	return names
 }
 
-func (a *app) plan(ctx context.Context, f *runFlags, plays []string) error {
+func (a *app) plan(ctx context.Context, f *runFlags, req plan.Request) error {
 	if f.listTags {
-		return a.listTags(plays)
+		return a.listTags(req.Plays)
 	}
-	r, hosts, err := a.prepare(f.request(plays))
+	r, hosts, err := a.prepare(req)
 	if err != nil {
 		return err
 	}
@@ -185,7 +192,10 @@ func (a *app) plan(ctx context.Context, f *runFlags, plays []string) error {
 func (a *app) applySaved(ctx context.Context, f *runFlags, path string) error {
 	saved, err := plan.ReadSaved(path)
 	if err != nil {
-		return fmt.Errorf("%q is neither a play nor a saved plan: %w", path, err)
+		return fmt.Errorf("%q is no play%s and cannot be read as a saved plan: %w", path, didYouMean(diag.Nearest(path, slices.Values(a.playNames()))), err)
+	}
+	if f.limit != "" || len(f.tags)+len(f.extra) > 0 {
+		return fmt.Errorf("%s says already what it covers: leave out -l, -t and -e, or plan again with them", path)
 	}
 	f.confirmed = true
 	return a.apply(ctx, f, saved.Request, saved)
@@ -196,7 +206,10 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 		return a.listTags(req.Plays)
 	}
 	if f.check {
-		return a.plan(ctx, f, req.Plays)
+		return a.plan(ctx, f, req)
+	}
+	if !f.confirmed && !isTerminal(a.in) {
+		return errNoTerminal
 	}
 	r, hosts, err := a.prepare(req)
 	if err != nil {
@@ -261,11 +274,11 @@ func (r *run) carryOut(ctx context.Context) error {
 	return r.report(ctx, summary, record.path)
 }
 
+// errNoTerminal says that apply cannot ask. It is found before any host is contacted.
+var errNoTerminal = errors.New("there is no terminal to ask on: look at the changes with `pigsty plan`, and pass -y to apply without asking")
+
 // confirm asks whether to go on, on a terminal.
 func (a *app) confirm() error {
-	if !isTerminal(a.in) {
-		return fmt.Errorf("there is no terminal to ask on: pass -y to apply without asking")
-	}
 	fmt.Fprint(a.err, "Apply these changes? [y/N] ")
 	line, _ := bufio.NewReader(a.in).ReadString('\n')
 	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func (a *app) schemaCommand() *cobra.Command {
 		GroupID: "look",
 		Short:   "Print a JSON Schema of the inventory, for editors",
 		Example: "  pigsty schema > pigsty.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			text, err := a.catalogue().Schema()
 			if err != nil {
@@ -33,6 +34,18 @@ func (a *app) schemaCommand() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// modulePage writes the reference page of the module called name.
+func (a *app) modulePage(cat *param.Catalogue, name string) error {
+	var names []string
+	for _, m := range cat.Modules() {
+		if strings.EqualFold(m.Name, name) {
+			return cat.Reference(a.out, name)
+		}
+		names = append(names, m.Name)
+	}
+	return status(exitInvalid, "there is no module %q; modules are %s", name, strings.Join(names, ", "))
 }
 
 func (a *app) docCommand() *cobra.Command {
@@ -53,7 +66,7 @@ func (a *app) docCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			cat := a.catalogue()
 			if module != "" {
-				return cat.Reference(a.out, module)
+				return a.modulePage(cat, module)
 			}
 			if len(args) == 0 {
 				return fmt.Errorf("name a parameter, or a module with --module; see `pigsty doc --help`")

@@ -21,7 +21,7 @@ func (a *app) listCommand() *cobra.Command {
 		GroupID: "look",
 		Short:   "List hosts, groups, clusters, instances and services",
 		Example: "  pigsty list\n  pigsty list -l pg-test --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			d, err := a.load(extra)
 			if err != nil {

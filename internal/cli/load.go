@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pigsty/internal/diag"
@@ -73,6 +74,12 @@ func (a *app) load(extra []string) (*deployment, error) {
 		return d, nil
 	}
 	site := d.site(nil)
+	if len(site.Hosts()) == 0 {
+		d.problems.Add(diag.Diagnostic{
+			Code: "no-hosts", Pos: diag.Pos{File: sources[0].Name}, Message: "the inventory has no hosts",
+			Advice: `declare them in groups below "all:", "children:"`,
+		})
+	}
 	for _, h := range site.Hosts() {
 		d.problems.Add(d.catalogue.Check(h.Vars)...)
 	}
@@ -95,7 +102,7 @@ func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
 	s.Keys = ownKeys()
 	s.Chosen = map[string]string{}
 	for _, h := range s.Hosts() {
-		for _, name := range []string{"username", "dbname"} {
+		for _, name := range choices {
 			if v, ok := h.Vars.Get(name); ok && v.Origin.Kind == inventory.OriginExtra {
 				s.Chosen[name] = v.Value.Text
 			}
@@ -104,6 +111,19 @@ func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
 	}
 	return s
 }
+
+// hides reports whether the value of an extra variable called name is kept out
+// of records. Only what is known to be no secret is shown there.
+func (d *deployment) hides(name string) bool {
+	if slices.Contains(choices, name) {
+		return false
+	}
+	p, known := d.catalogue.Lookup(name)
+	return !known || p.Secret()
+}
+
+// choices are the variables by which a play is told what it is about.
+var choices = []string{"username", "dbname"}
 
 func (d *deployment) pkiDir() string { return filepath.Join(d.dir, "files", "pki") }
 
@@ -151,7 +171,7 @@ func (d *deployment) selected(site *module.Site, limit string) ([]*module.Host, 
 	}
 	found, err := d.inventory.Select(limit)
 	if err != nil {
-		return nil, status(exitInvalid, "-l %s: %v", limit, err)
+		return nil, status(exitInvalid, "-l: %v", err)
 	}
 	if len(found) == 0 {
 		return nil, status(exitInvalid, "-l %s names no host", limit)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,7 +100,11 @@ func (d *deployment) assumedFacts(file string) (map[string]resource.Facts, error
 			return nil, err
 		}
 		if err := json.Unmarshal(data, &given); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			var wrong *json.UnmarshalTypeError
+			if errors.As(err, &wrong) { // whose text speaks of Go
+				err = fmt.Errorf("there is a JSON %s at byte %d", wrong.Value, wrong.Offset)
+			}
+			return nil, fmt.Errorf("%s is not a map from hosts to facts, as .pigsty/facts.json is: %w", file, err)
 		}
 	} else {
 		given = d.knownFacts()

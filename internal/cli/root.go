@@ -3,17 +3,20 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"pigsty/internal/diag"
 	"pigsty/internal/module"
 	"pigsty/internal/module/list"
 )
@@ -26,7 +29,7 @@ type app struct {
 	modules  []module.Module
 
 	inventories []string
-	colour      string
+	colour      colourChoice
 	json        bool
 }
 
@@ -34,8 +37,9 @@ type app struct {
 // binary was called by, and returns the exit status.
 func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	a := &app{in: in, out: out, err: errw, modules: list.All()}
-	root := a.root()
-	root.SetArgs(calledAs(args, a.modules))
+	words := calledAs(args, a.modules)
+	root := a.root(words)
+	root.SetArgs(words)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root.ExecuteContext(ctx)
@@ -45,7 +49,8 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	return exitStatus(err)
 }
 
-func (a *app) root() *cobra.Command {
+// root makes the command tree; words are the command line, for messages.
+func (a *app) root(words []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pigsty",
 		Short: "Turn plain Linux hosts into a PostgreSQL service from one inventory",
@@ -64,13 +69,21 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
   pigsty sandbox up && pigsty status # try it on hosts of your own machine`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return unknownCommand(c, args[0])
+		},
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	flags := root.PersistentFlags()
 	flags.StringArrayVarP(&a.inventories, "inventory", "i", nil, "inventory `FILE`; several are merged in order")
-	flags.StringVar(&a.colour, "color", "auto", "colour the output: auto, always or never")
+	a.colour = "auto"
+	flags.Var(&a.colour, "color", "colour the output: auto, always or never")
 	flags.BoolVar(&a.json, "json", false, "write records for programs instead of text")
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look, offline:"},
@@ -94,6 +107,9 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if word := firstWord(words); c == root && word != "" {
+			return unknownCommand(root, word) // whose flags nobody can know
+		}
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	return root
@@ -123,6 +139,54 @@ func findPlay(modules []module.Module, name string) *module.Play {
 	}
 	return nil
 }
+
+// unknownCommand says that no command is called name.
+func unknownCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, known := range root.Commands() {
+		names = append(names, known.Name())
+	}
+	return fmt.Errorf("there is no command %q%s; `pigsty --help` lists them", name, didYouMean(diag.Nearest(name, slices.Values(names))))
+}
+
+// firstWord returns the first of args that is neither a flag of all commands
+// nor the value of one, "" if there is none.
+func firstWord(args []string) string {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "-i" || args[i] == "--inventory" || args[i] == "--color":
+			i++
+		case !strings.HasPrefix(args[i], "-"):
+			return args[i]
+		}
+	}
+	return ""
+}
+
+// noArgs is for commands that take flags only.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, but there is %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())
+}
+
+// colourChoice is the value of --color.
+type colourChoice string
+
+// Set takes a choice; with String and Type it makes colourChoice a flag's value.
+func (c *colourChoice) Set(text string) error {
+	if text != "auto" && text != "always" && text != "never" {
+		return errors.New("must be auto, always or never")
+	}
+	*c = colourChoice(text)
+	return nil
+}
+
+func (c *colourChoice) String() string { return string(*c) }
+
+// Type names the values in help texts.
+func (c *colourChoice) Type() string { return "WHEN" }
 
 // coloured reports whether w takes colours.
 func (a *app) coloured(w io.Writer) bool {

@@ -13,6 +13,7 @@ import (
 
 	"pigsty/internal/diag"
 	"pigsty/internal/engine"
+	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
 )
@@ -33,10 +34,15 @@ type run struct {
 // prepare loads and checks the inventory and finds the hosts that the plays
 // concern, all without touching one.
 func (a *app) prepare(req plan.Request) (*run, []*module.Host, error) {
-	d, err := a.load(req.Extra)
+	var extra []string
+	for _, e := range req.Extra {
+		extra = append(extra, e.Reveal())
+	}
+	d, err := a.load(extra)
 	if err != nil {
 		return nil, nil, err
 	}
+	req.Shown = inventory.ShownExtra(extra, d.hides)
 	if err := d.check(); err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +65,7 @@ func (a *app) prepare(req plan.Request) (*run, []*module.Host, error) {
 	}
 	hosts = r.concerned(hosts)
 	if len(hosts) == 0 {
-		return nil, nil, status(exitInvalid, "%s concerns none of the selected hosts", strings.Join(req.Plays, ", "))
+		return nil, nil, status(exitInvalid, "%s concerns none of the selected hosts; `pigsty list` shows what each host has", strings.Join(req.Plays, ", "))
 	}
 	return r, hosts, nil
 }

@@ -25,7 +25,7 @@ func (a *app) statusCommand() *cobra.Command {
 		GroupID: "run",
 		Short:   "Show what runs now: leaders, replicas, lag, etcd health",
 		Example: "  pigsty status\n  pigsty status -l pg-test --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.status(c.Context(), limit, extra)
 		},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"pigsty/internal/diag"
 	"pigsty/internal/plan"
@@ -21,7 +22,7 @@ func (a *app) validateCommand() *cobra.Command {
 across values and hosts, and compiles every play. Each finding has its
 file:line:column, what is wrong and what to do. Exit status 5 if there are errors.`,
 		Example: "  pigsty validate\n  pigsty validate -i prod/pigsty.yml --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			d, err := a.load(extra)
 			if err != nil {
@@ -34,7 +35,7 @@ file:line:column, what is wrong and what to do. Exit status 5 if there are error
 				}
 			}
 			if a.json {
-				return d.validateJSON(found)
+				return d.validateJSON(found, strict)
 			}
 			d.printProblems(a.out, found)
 			if found.HasErrors() || strict && found.Count(diag.Warning) > 0 {
@@ -50,20 +51,28 @@ file:line:column, what is wrong and what to do. Exit status 5 if there are error
 	return c
 }
 
-// compileAll compiles every play, which finds what only compiling shows.
+// compileAll compiles the plays of a deployment, all at once, which finds what
+// only compiling shows. The other plays are parts of them.
 func (d *deployment) compileAll() error {
 	site := d.site(d.knownFacts())
+	var all errgroup.Group
 	for _, m := range d.app.modules {
 		for _, p := range m.Plays {
-			if _, err := plan.Arrange(p.Steps(site, site.Hosts()), nil); err != nil {
-				return fmt.Errorf("play %s: %w", p.Name, err)
+			if p.Deploy == 0 {
+				continue
 			}
+			all.Go(func() error {
+				if _, err := plan.Arrange(p.Steps(site, site.Hosts()), nil); err != nil {
+					return fmt.Errorf("play %s: %w", p.Name, err)
+				}
+				return nil
+			})
 		}
 	}
-	return nil
+	return all.Wait()
 }
 
-func (d *deployment) validateJSON(found diag.List) error {
+func (d *deployment) validateJSON(found diag.List, strict bool) error {
 	enc := json.NewEncoder(d.app.out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(plan.Header{Type: "version", Format: plan.Format, Command: "validate"}); err != nil {
@@ -77,7 +86,7 @@ func (d *deployment) validateJSON(found diag.List) error {
 			return err
 		}
 	}
-	if found.HasErrors() {
+	if found.HasErrors() || strict && found.Count(diag.Warning) > 0 {
 		return status(exitInvalid, "")
 	}
 	return nil

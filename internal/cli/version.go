@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -41,13 +42,14 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version of this binary",
 		Example: "  pigsty version --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			if a.json {
 				return json.NewEncoder(a.out).Encode(b)
 			}
-			_, err := fmt.Fprintf(a.out, "pigsty %s %s/%s %s %s\n", b.Version, b.OS, b.Arch, b.Go, b.Commit)
+			text := fmt.Sprintf("pigsty %s %s/%s %s %s", b.Version, b.OS, b.Arch, b.Go, b.Commit)
+			_, err := fmt.Fprintln(a.out, strings.TrimSpace(text))
 			return err
 		},
 	}

@@ -37,6 +37,7 @@ var severityColor = [...]string{Error: red, Warning: yellow, Note: cyan}
 //	      |         ^
 //	      = did you mean pg_seq?
 //
+// Values that are secrets by the names of their keys are masked in that line.
 // Errors of w are not reported.
 func (l List) Render(w io.Writer, sources map[string][]byte, color bool) {
 	r := renderer{w: w, color: color, lines: map[string][][]byte{}}
@@ -75,7 +76,7 @@ func (r *renderer) diagnostic(d Diagnostic) {
 	gutter := fmt.Sprintf("%5d", d.Pos.Line)
 	blank := strings.Repeat(" ", len(gutter))
 	if lines := r.lines[d.Pos.File]; d.Pos.Line > 0 && d.Pos.Line <= len(lines) {
-		text, caret := excerpt(lines[d.Pos.Line-1], d.Pos.Col)
+		text, caret := excerpt(Hide(lines[d.Pos.Line-1], d.Pos.Col))
 		fmt.Fprintf(r.w, "%s %s\n", r.paint(blue, gutter+" |"), text)
 		if d.Pos.Col > 0 {
 			fmt.Fprintf(r.w, "%s %s%s\n", r.paint(blue, blank+" |"), strings.Repeat(" ", caret), r.paint(severityColor[d.Severity], "^"))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/secret"
 )
 
 // extraName stands for a file in the positions of extra variables that were
@@ -26,7 +27,7 @@ func (inv *Inventory) SetExtra(args []string) diag.List {
 		case arg[0] == '@':
 			src, err := ReadFile(arg[1:])
 			if err != nil {
-				diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: diag.Pos{File: extraName}, Message: "extra variables: " + err.Error()})
+				diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: diag.Pos{File: extraName}, Message: "extra variables: " + err.Error(), Advice: "name a file that exists; a relative path starts at the current folder"})
 				continue
 			}
 			extra = append(extra, extraMapping(src, src.Name, &diags)...)
@@ -68,11 +69,20 @@ func extraPairs(arg string, diags *diag.List) []Variable {
 	var list []Variable
 	words, closed := shellWords(arg)
 	if !closed {
-		diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: diag.Pos{File: extraName}, Message: fmt.Sprintf("a quote in %q is never closed", arg), Advice: "add the missing quote"})
+		diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: diag.Pos{File: extraName}, Message: "a quote in the value of " + firstName(arg) + " is never closed", Advice: "add the missing quote"})
 		return nil
 	}
-	for _, w := range words {
+	for i, w := range words {
 		key, text, found := strings.Cut(w.text, "=")
+		if !found && i > 0 {
+			// It is the rest of a value that has a space, and may be a password.
+			diags.Add(diag.Diagnostic{
+				Code: "extra-vars", Pos: diag.Pos{File: extraName},
+				Message: fmt.Sprintf("word %d after -e %s… is not a variable with a value", i+1, firstName(arg)),
+				Advice:  `quote a value that has spaces: -e "name='a value'"`,
+			})
+			continue
+		}
 		if !found || key == "" {
 			diags.Add(diag.Diagnostic{
 				Code: "extra-vars", Pos: diag.Pos{File: extraName},
@@ -125,4 +135,71 @@ func shellWords(text string) (words []shellWord, closed bool) {
 		words = append(words, word)
 	}
 	return words, quote == 0
+}
+
+// firstName returns the name that the text of an -e option begins with. Messages
+// show no more of the text, which may be a password.
+func firstName(arg string) string {
+	name, _, _ := strings.Cut(arg, "=")
+	name, _, _ = strings.Cut(name, " ")
+	return name
+}
+
+// ShownExtra returns args, which are those of SetExtra, as they can be shown:
+// with the value of every variable that hide names masked.
+func ShownExtra(args []string, hide func(name string) bool) []string {
+	var out []string
+	for _, arg := range args {
+		arg = strings.TrimSpace(arg)
+		switch {
+		case arg == "":
+		case arg[0] == '@':
+			out = append(out, arg)
+		case arg[0] == '{':
+			out = append(out, shownMapping(arg, hide))
+		default:
+			out = append(out, shownPairs(arg, hide))
+		}
+	}
+	return out
+}
+
+// shownMapping is ShownExtra for a mapping.
+func shownMapping(arg string, hide func(string) bool) string {
+	var ignored diag.List
+	v, ok := parseYAML(Source{extraName, []byte(arg)}, &ignored)
+	if !ok || v.Kind != Map {
+		return secret.Mask
+	}
+	var names []string
+	hidden := false
+	for _, p := range v.Pairs {
+		hidden = hidden || hide(p.Key)
+		names = append(names, p.Key+": "+secret.Mask)
+	}
+	if !hidden {
+		return arg
+	}
+	return "{" + strings.Join(names, ", ") + "}"
+}
+
+// shownPairs is ShownExtra for key=value pairs.
+func shownPairs(arg string, hide func(string) bool) string {
+	words, closed := shellWords(arg)
+	hidden := !closed
+	var shown []string
+	for _, w := range words {
+		name, _, found := strings.Cut(w.text, "=")
+		if !found || hide(name) {
+			hidden = true
+			name += "=" + secret.Mask
+		} else {
+			name = w.text
+		}
+		shown = append(shown, name)
+	}
+	if !hidden {
+		return arg
+	}
+	return strings.Join(shown, " ")
 }

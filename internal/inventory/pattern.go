@@ -21,7 +21,14 @@ type PatternError struct {
 
 func (e *PatternError) Error() string {
 	if e.Reason != "" {
-		return fmt.Sprintf("host pattern %q: %q %s", e.Pattern, e.Name, e.Reason)
+		if e.Name == "" {
+			return fmt.Sprintf("%q %s", e.Pattern, e.Reason)
+		}
+		text := fmt.Sprintf("%q %s", e.Name, e.Reason)
+		if e.Name != e.Pattern {
+			text += fmt.Sprintf(" (in the pattern %q)", e.Pattern)
+		}
+		return text
 	}
 	text := fmt.Sprintf("no host or group is called %q", e.Name)
 	if e.Name != e.Pattern {

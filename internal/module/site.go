@@ -20,8 +20,21 @@ type Site struct {
 	Keys      []string          // public SSH keys of the user at the control side
 	Chosen    map[string]string // command-line choices of plays: "username", "dbname"
 
-	hosts  []*Host
-	byName map[string]*Host
+	hosts   []*Host
+	byName  map[string]*Host
+	derived sync.Map
+}
+
+// Derive returns what compute makes of s, computed the first time that a value
+// of type T is asked for: a view that several parts of a module share. It must
+// not be changed.
+func Derive[T any](s *Site, compute func(*Site) T) T {
+	key := reflect.TypeFor[T]()
+	if v, ok := s.derived.Load(key); ok {
+		return v.(T)
+	}
+	v, _ := s.derived.LoadOrStore(key, compute(s))
+	return v.(T)
 }
 
 // Host is one host of the inventory.

@@ -100,6 +100,32 @@ func (c *Catalogue) All() []*Parameter { return slices.Clone(c.list) }
 // Modules returns the declarations that the catalogue was made of.
 func (c *Catalogue) Modules() []Module { return slices.Clone(c.modules) }
 
+// Secret reports whether a value of p is, or may hold, a secret.
+func (p *Parameter) Secret() bool {
+	s := p.field.shape
+	if s.sensitive() {
+		return true
+	}
+	for _, o := range s.objects() {
+		for _, f := range o.fields {
+			if f.shape.sensitive() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sensitive reports whether s itself, or an item of it, may be a secret.
+func (s *shape) sensitive() bool {
+	for ; s != nil; s = s.elem {
+		if s.kind == secretKind || s.secrets != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Nearest returns the parameter name that name was most likely meant to be, or
 // "" when none comes close.
 func (c *Catalogue) Nearest(name string) string {

@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"pigsty/internal/resource"
+	"pigsty/internal/secret"
 )
 
 // Format is the version of the records that JSON and Save write. Additions
@@ -22,7 +25,7 @@ type Header struct {
 	Type    string  `json:"type"` // "version"
 	Format  string  `json:"format"`
 	Command string  `json:"command"` // "plan", "apply"
-	Request Request `json:"request"`
+	Request Request `json:"request,omitzero"`
 }
 
 type hostRecord struct {
@@ -80,12 +83,14 @@ func (it Item) record() (itemRecord, bool) {
 }
 
 // Saved is a plan kept in a file: what was asked for and a fingerprint of what
-// each step would change.
+// each step would change. Unlike records it has the extra variables as they were
+// given, which may be secrets, since applying it needs them.
 type Saved struct {
 	Type    string            `json:"type"` // "saved-plan"
 	Format  string            `json:"format"`
 	Created time.Time         `json:"created"`
 	Request Request           `json:"request"`
+	Extra   []string          `json:"extra_vars,omitempty"`
 	Steps   map[string]string `json:"steps"` // step ID → fingerprint of its change
 	Total   string            `json:"total"`
 }
@@ -93,14 +98,29 @@ type Saved struct {
 // Save writes p to path, readable by its owner only.
 func (p *Plan) Save(path string) error {
 	s := Saved{Type: "saved-plan", Format: Format, Created: p.Created, Request: p.Request, Steps: p.fingerprints(), Total: p.Total()}
+	for _, e := range p.Request.Extra {
+		s.Extra = append(s.Extra, e.Reveal())
+	}
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Chmod(0o600); err != nil { // it may have been there with another mode
+		return err
+	}
+	if _, err := f.Write(append(data, '\n')); err != nil {
+		return err
+	}
+	return f.Close()
 }
 
-// ReadSaved reads what Save wrote.
+// ReadSaved reads what Save wrote. The error of a file that is something else
+// does not name it.
 func ReadSaved(path string) (*Saved, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -109,9 +129,21 @@ func ReadSaved(path string) (*Saved, error) {
 	var s Saved
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&s); err != nil || s.Type != "saved-plan" {
-		return nil, fmt.Errorf("%s is not a saved plan; make one with `pigsty plan --out %s`", path, path)
+		return nil, errors.New("the file is something else; `pigsty plan --out FILE` saves a plan")
+	}
+	if major(s.Format) != major(Format) {
+		return nil, fmt.Errorf("it was saved in format %s by another version of pigsty, this one reads %s; plan again", s.Format, Format)
+	}
+	for _, e := range s.Extra {
+		s.Request.Extra = append(s.Request.Extra, secret.New(e))
 	}
 	return &s, nil
+}
+
+// major returns the part of a format's version that breaking changes raise.
+func major(format string) string {
+	m, _, _ := strings.Cut(format, ".")
+	return m
 }
 
 // Differences lists the steps that p and the saved plan do not agree on, nil if

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pigsty/internal/resource"
+	"pigsty/internal/secret"
 )
 
 // Plan is what a run would change: the steps in order with what was observed.
@@ -19,7 +20,11 @@ type Request struct {
 	Plays []string `json:"plays"`
 	Limit string   `json:"limit,omitempty"`
 	Tags  []string `json:"tags,omitempty"`
-	Extra []string `json:"extra,omitempty"`
+
+	// Extra are the extra variables (-e) as they were given. Records hold
+	// Shown instead, in which what may be a secret is masked.
+	Extra []secret.Value `json:"-"`
+	Shown []string       `json:"extra,omitempty"`
 }
 
 // HostState says how a host was reached.

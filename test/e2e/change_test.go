@@ -47,7 +47,7 @@ func dayTwo(t *testing.T, w *world) {
 			[]string{"pgsql-db", "pg-test", "shop"}, "database|schema|extension|privileges|pgbouncer",
 			func() error { return login(ctx, w, 6432, "app", "App.Test", "shop") }},
 		{"an HBA rule", "HBA", "{ user: app, db: shop, addr: 192.0.2.0/24, auth: ssl, order: 700, title: elsewhere }",
-			[]string{"pgsql-hba", "pg-test"}, "hba|patroni|reload",
+			[]string{"pgsql-hba", "pg-test"}, "hba|patroni|reload|/pg/conf/",
 			func() error {
 				if n := w.query(t, 12, "postgres", "select count(*) from pg_hba_file_rules where address = '192.0.2.0'"); n != "1" {
 					return fmt.Errorf("%s rules", n)

@@ -3,14 +3,12 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // scale removes a replica, which must leave nothing of it behind, and adds it again.
 func scale(t *testing.T, w *world) {
 	if leader(t, w) == 12 {
 		w.on(t, 12, "patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-1 --force")
-		eventually(t, time.Minute, "another leader", func() error { return nil })
 		whole(t, w, 3)
 	}
 	r := w.pigsty(t, "pgsql-rm", "pg-test", w.addr(12))

@@ -42,7 +42,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	status := m.Run()
-	_ = os.RemoveAll(dir)
+	if os.Getenv("PIGSTY_E2E_KEEP") == "" {
+		_ = os.RemoveAll(dir)
+	}
 	os.Exit(status)
 }
 
@@ -205,8 +207,6 @@ func (w *world) on(t *testing.T, n byte, script string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
 // sql connects to PostgreSQL through the given port of host n.
 func (w *world) sql(ctx context.Context, n byte, port int, user, password, db string, options ...string) (*pgx.Conn, error) {
 	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s connect_timeout=3 %s",
@@ -221,7 +221,7 @@ func (w *world) sql(ctx context.Context, n byte, port int, user, password, db st
 // query returns the one value that a statement on the server of host n gives its superuser.
 func (w *world) query(t *testing.T, n byte, db, statement string) string {
 	t.Helper()
-	return w.on(t, n, fmt.Sprintf("cd /tmp; sudo -u postgres psql -qAtX -d %s -c %s", db, quote(statement)))
+	return w.on(t, n, fmt.Sprintf("cd /tmp; sudo -u postgres psql -qAtX -d %s <<'END'\n%s\nEND", db, statement))
 }
 
 // eventually tries until check returns nil or the deadline passes.

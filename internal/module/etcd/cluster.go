@@ -93,7 +93,8 @@ func Ready(s *module.Site) []string {
 func check(s *module.Site) diag.List {
 	var l diag.List
 	for _, h := range s.Group("etcd") {
-		if module.Params[Params](h).EtcdSeq == nil {
+		// A number that cannot be read is reported as such.
+		if _, written := h.Vars.Get("etcd_seq"); module.Params[Params](h).EtcdSeq == nil && !written {
 			l.Add(diag.Diagnostic{
 				Code: "missing-identity", Pos: h.At("etcd_seq"),
 				Message: "host " + h.Name() + " of group etcd has no etcd_seq", Advice: "give each member its own etcd_seq, from 1",
@@ -112,7 +113,9 @@ func check(s *module.Site) diag.List {
 			})
 		}
 		numbers[*m.EtcdSeq] = m
-		if _, err := netip.ParseAddr(m.Host.Name()); err != nil {
+		// An address with a mistake in it is NODE's to report.
+		address := strings.Trim(m.Host.Name(), "0123456789.") == ""
+		if _, err := netip.ParseAddr(m.Host.Name()); err != nil && !address {
 			l.Add(diag.Diagnostic{
 				Code: "address-needed", Pos: m.Pos(),
 				Message: "etcd member " + m.Host.Name() + " is not named by its IP address, which etcd listens on",

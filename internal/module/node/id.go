@@ -77,10 +77,11 @@ func address(h *module.Host) string {
 // letters, digits and dashes (RFC 1123), 64 characters at most.
 var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
 
-// check finds node names that are not host names or not unique, and services
-// of a load balancer that cannot be.
+// check finds hosts that cannot be told apart or reached, node names that are
+// not host names or not unique, and services of a load balancer that cannot be.
 func check(s *module.Site) diag.List {
 	var l diag.List
+	checkAddresses(s, &l)
 	first := map[string]*module.Host{}
 	for _, h := range s.Hosts() {
 		checkServices(h, &l)

@@ -3,11 +3,13 @@ package pgsql
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
+	"pigsty/internal/resource/postgres"
 )
 
 const (
@@ -29,6 +31,46 @@ func (m *Member) addBackup(b *plan.Builder) {
 	)
 	b.Tag("pgbackrest_config").Add(resource.NewFile(backupConfig, m.backupINI(), resource.Mode(0o640),
 		resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking(m.backupSecrets()...)))
+}
+
+// addStanza adds the place of m's cluster in a repository on m's own host. Every
+// member has one: whoever leads archives there.
+func (m *Member) addStanza(b *plan.Builder) {
+	if m.Params.PgbackrestEnabled && m.ownRepository() {
+		b.Tag("pg_backup", "pgbackrest", "pgbackrest_init").After(m.readyID()).Add(m.stanza())
+	}
+}
+
+// addSharedStanza adds the same in a repository that all members share.
+func (c *Cluster) addSharedStanza(b *plan.Builder) {
+	if m := c.first(); m.Params.PgbackrestEnabled && !m.ownRepository() {
+		b.Tag("pg_backup", "pgbackrest", "pgbackrest_init").AddOnLeader(c.Name, c.addresses(), m.stanza())
+	}
+}
+
+func (m *Member) stanza() postgres.Stanza {
+	s := postgres.Stanza{Server: m.server(), Name: m.Cluster.Name, Config: backupConfig, Shared: !m.ownRepository()}
+	if cipher := m.repositorySetting("cipher_type"); !s.Shared && (cipher == "" || cipher == "none") {
+		s.Repository = m.repositoryPath()
+	}
+	return s
+}
+
+// ownRepository reports whether the repository is a directory of m's host.
+func (m *Member) ownRepository() bool {
+	kind := m.repositorySetting("type")
+	return (kind == "" || kind == "posix") && m.repositorySetting("host") == ""
+}
+
+// repositoryPath returns the repository's directory, pgBackRest's own default if none is set.
+func (m *Member) repositoryPath() string {
+	return path.Clean(orElse(m.repositorySetting("path"), "/var/lib/pgbackrest"))
+}
+
+// repositorySetting returns an option of the repository, "" if it is not set.
+func (m *Member) repositorySetting(name string) string {
+	value := m.Params.PgbackrestRepo[m.Params.PgbackrestMethod][name]
+	return strings.ReplaceAll(value.Reveal(), "${pg_cluster}", m.Cluster.Name)
 }
 
 // backupINI returns pgbackrest.conf.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 )
 
@@ -91,13 +92,17 @@ func (c *Cluster) checkIdentity(l *diag.List) {
 			Advice: "give pg_cluster another name",
 		})
 	}
+	c.checkGroups(l)
 	seqs := map[int]*Member{}
 	var primaries []*Member
+	unclear := false // whether some member's role is missing or cannot be read
 	for _, m := range c.Members {
-		if m.Params.PgSeq == nil {
+		if m.Params.PgSeq == nil && m.says("pg_seq") {
+			// What is written there is reported as wrong.
+		} else if m.Params.PgSeq == nil {
 			l.Add(diag.Diagnostic{
 				Code: "missing-identity", Pos: m.Pos(), Message: fmt.Sprintf("%s is a member of %s and has no pg_seq", m.Name(), c.Name),
-				Advice: "give it a number that no other member has or had",
+				Advice: "write pg_seq with a number that no other member has or had",
 			})
 		} else if other := seqs[*m.Params.PgSeq]; other != nil {
 			l.Add(diag.Diagnostic{
@@ -110,16 +115,20 @@ func (c *Cluster) checkIdentity(l *diag.List) {
 		}
 		switch m.Params.PgRole {
 		case "":
+			unclear = true
+			if m.says("pg_role") {
+				continue
+			}
 			l.Add(diag.Diagnostic{
 				Code: "missing-identity", Pos: m.Pos(), Message: fmt.Sprintf("%s is a member of %s and has no pg_role", m.Name(), c.Name),
-				Advice: "write primary for the member that begins the cluster and replica for the others",
+				Advice: "write pg_role: primary for the member that begins the cluster and replica for the others",
 			})
 		case "primary":
 			primaries = append(primaries, m)
 		}
 	}
 	switch {
-	case len(primaries) == 0:
+	case len(primaries) == 0 && !unclear:
 		l.Add(diag.Diagnostic{
 			Code: "no-primary", Pos: c.Members[0].At("pg_cluster"),
 			Message: fmt.Sprintf("no member of %s (%s) has the role primary", c.Name, strings.Join(c.addresses(), ", ")),
@@ -132,6 +141,51 @@ func (c *Cluster) checkIdentity(l *diag.List) {
 			Advice:  "make all but one of them replica",
 		})
 	}
+}
+
+// says reports whether the inventory gives m the parameter called name, right or wrong.
+func (m *Member) says(name string) bool {
+	v, ok := m.Vars.Get(name)
+	return ok && v.Value.Kind != inventory.Null
+}
+
+// checkGroups finds members that two groups put into different clusters: one of
+// the groups wins by its name alone, which nobody means.
+func (c *Cluster) checkGroups(l *diag.List) {
+	for _, m := range c.Members {
+		v, _ := m.Vars.Get("pg_cluster")
+		if v.Origin.Kind != inventory.OriginGroup {
+			continue
+		}
+		for _, other := range v.Overrides {
+			if other.Value.Text == c.Name || above(m.Groups(), other.Origin.Name, v.Origin.Name) {
+				continue
+			}
+			l.Add(diag.Diagnostic{
+				Code: "several-clusters", Pos: m.Pos(),
+				Message: fmt.Sprintf("%s is in group %s, which makes it a member of %s, and in group %s, which makes it a member of %s",
+					m.Name(), v.Origin.Name, c.Name, other.Origin.Name, other.Value.Text),
+				Advice: "take it out of one of them",
+			})
+			break
+		}
+	}
+}
+
+// above reports whether the group called upper stands above the one called
+// lower, both among groups.
+func above(groups []*inventory.Group, upper, lower string) bool {
+	for _, g := range groups {
+		if g.Name() != lower {
+			continue
+		}
+		for _, p := range g.Parents() {
+			if p.Name() == upper || above(groups, upper, p.Name()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkMembers checks what the members need from each other and from others.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"pigsty/internal/module"
 	"pigsty/internal/module/etcd"
@@ -24,6 +25,8 @@ type Cluster struct {
 	Etcd  []string // client endpoints, host:port, sorted
 	Admin string   // address of the admin node
 	Infra []string // addresses of the infrastructure nodes, sorted
+
+	variables func() []map[string]any // what selectors see, see service.go
 }
 
 // Member is one instance of a cluster.
@@ -34,7 +37,9 @@ type Member struct {
 }
 
 // Clusters returns the clusters of s in inventory order.
-func Clusters(s *module.Site) []*Cluster {
+func Clusters(s *module.Site) []*Cluster { return module.Derive(s, findClusters) }
+
+func findClusters(s *module.Site) []*Cluster {
 	var (
 		out    []*Cluster
 		byName = map[string]*Cluster{}
@@ -49,6 +54,7 @@ func Clusters(s *module.Site) []*Cluster {
 		c := byName[p.PgCluster]
 		if c == nil {
 			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, Admin: s.AdminIP(), Infra: infra}
+			c.variables = sync.OnceValue(c.selectable)
 			byName[c.Name] = c
 			out = append(out, c)
 		}

@@ -30,9 +30,21 @@ func (m *Member) api() patroni.API {
 	return a
 }
 
+// api is how Patroni on any member of c is reached: what concerns the whole
+// cluster must go on while the member that began it is down.
+func (c *Cluster) api() patroni.API {
+	a := c.first().api()
+	for _, m := range c.Members {
+		if m != c.first() {
+			a.Fallback = append(a.Fallback, m.api().URL)
+		}
+	}
+	return a
+}
+
 // leaderReady is the wait for a leader that accepts connections.
 func (c *Cluster) leaderReady() patroni.LeaderReady {
-	return patroni.LeaderReady{API: c.first().api(), Cluster: c.first().scopeName()}
+	return patroni.LeaderReady{API: c.api(), Cluster: c.first().scopeName()}
 }
 
 // leaderReadyID is the ID of that wait's step.
@@ -103,8 +115,8 @@ func (c *Cluster) addDynamicConfig(b *plan.Builder) []string {
 	if m.Params.PatroniMode == "pause" {
 		desired["pause"] = true
 	}
-	b.AddOnLeader(c.Name, c.addresses(), patroni.DynamicConfig{API: m.api(), Cluster: m.scopeName(), Desired: desired})
-	id := b.Tag("pg_restart").AddOnLeader(c.Name, c.addresses(), patroni.RollingRestart{API: m.api(), Cluster: m.scopeName()})
+	b.AddOnLeader(c.Name, c.addresses(), patroni.DynamicConfig{API: c.api(), Cluster: m.scopeName(), Desired: desired})
+	id := b.Tag("pg_restart").AddOnLeader(c.Name, c.addresses(), patroni.RollingRestart{API: c.api(), Cluster: m.scopeName()})
 	return []string{id}
 }
 
@@ -115,6 +127,21 @@ func (m *Member) addDrift(b *plan.Builder) {
 		declared[e.key] = fmt.Sprint(e.value)
 	}
 	b.Tag("pg_launch", "pg_param").After(m.readyID()).Add(postgres.SettingsDrift{Server: m.server(), Declared: declared})
+}
+
+// addHBA undoes on m what was edited in pg_hba.conf by hand.
+func (m *Member) addHBA(b *plan.Builder) {
+	p := m.Params
+	rules := m.hbaRules()
+	if _, own := p.PgParameters["hba_file"]; own || len(rules) == 0 { // Patroni then leaves the file alone
+		return
+	}
+	f := postgres.HBAFile{Data: p.PgData, Rules: rules, Config: m.configFile(), Owner: m.owner()}
+	b = b.Tag("pg_launch", "pg_hba").After(m.readyID())
+	b.Add(f)
+	if p.PgReload {
+		b.Tag("pg_reload").Add(postgres.Reload{Server: m.server(), Name: "hba", On: []string{f.Path()}})
+	}
 }
 
 // keyPrefix is what the cluster's user in etcd may touch: where Patroni keeps

@@ -216,9 +216,14 @@ func (m *Member) postgresql() mapping {
 	if p.PgRole == "delayed" && p.PgDelay != "" && p.PgDelay != "0" {
 		y.set("recovery_conf", mapping{{"recovery_min_apply_delay", p.PgDelay}})
 	}
-	y.set("pg_hba", hbaLines(slices.Concat(p.PgDefaultHBARules, p.PgHBARules), m.scope(false)))
+	y.set("pg_hba", m.hbaRules())
 	m.replicaMethods(&y)
 	return y
+}
+
+// hbaRules returns the lines of pg_hba.conf on m.
+func (m *Member) hbaRules() []string {
+	return hbaLines(slices.Concat(m.Params.PgDefaultHBARules, m.Params.PgHBARules), m.scope(false))
 }
 
 // local returns the parameters of this server alone.

@@ -18,7 +18,7 @@ var tags = []string{
 	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd",
 	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload",
 	"pg_provision", "pg_init", "pg_user", "pg_db", "pg_db_baseline",
-	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config",
+	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init",
 	"pg_access", "pgbouncer", "pgbouncer_dir", "pgbouncer_config", "pgbouncer_hba", "pgbouncer_user", "pgbouncer_launch", "pgbouncer_reload",
 	"pg_service", "pg_service_config", "pg_service_reload", "haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
 	"postgres", "patroni",
@@ -75,6 +75,8 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 				}
 				m.addLaunch(boot)
 				m.addDrift(boot)
+				m.addHBA(boot)
+				m.addStanza(b)
 			}
 			out = append(out, b.Steps()...)
 		}
@@ -111,6 +113,7 @@ func (c *Cluster) addContents(out *[]*plan.Step) []string {
 	configured := append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
 	var roles []string
 	if c.writable() {
+		c.addSharedStanza(b.After(configured...))
 		roles = c.addProvision(b.Tag("pg_provision").After(configured...))
 	}
 	*out = append(*out, b.Steps()...)
@@ -183,6 +186,7 @@ func access(s *module.Site, hosts []*module.Host) []*plan.Step {
 			if m.Params.PatroniEnabled {
 				m.addPatroniConfig(b)
 				m.addLaunch(b)
+				m.addHBA(b)
 			}
 			out = append(out, tagged(b.Steps(), "pg_hba")...)
 			out = append(out, m.pool(nil, "pgbouncer_hba")...)

@@ -12,6 +12,7 @@ import (
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	resetcd "pigsty/internal/resource/etcd"
+	"pigsty/internal/resource/postgres"
 )
 
 // removeTags are the tags of pgsql-rm, in its order.
@@ -77,7 +78,8 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 			out = append(out, b.Steps()...)
 		}
 		for _, m := range gone {
-			b := m.builder().After(plan.ID(m.Name(), "unit absent patroni.service"), plan.ID(m.Name(), "unit absent pgbouncer.service"))
+			b := m.builder().After(plan.ID(m.Name(), "unit absent patroni.service"), plan.ID(m.Name(), m.stopped(0).Key()),
+				plan.ID(m.Name(), "unit absent pgbouncer.service"))
 			m.removeFiles(b)
 			out = append(out, b.Steps()...)
 		}
@@ -123,7 +125,8 @@ func (c *Cluster) removeFromProvider(s *module.Site, whole bool) []*plan.Step {
 	return out
 }
 
-// removeServer stops Patroni, which stops PostgreSQL, and returns the step's ID.
+// removeServer stops Patroni, which stops PostgreSQL unless it is paused, and
+// then PostgreSQL in any case. It returns the last step's ID.
 func (m *Member) removeServer(b *plan.Builder, whole bool, after []string) string {
 	role, impact := "pg_replica", resource.ImpactRestart
 	if m.primary() {
@@ -132,8 +135,15 @@ func (m *Member) removeServer(b *plan.Builder, whole bool, after []string) strin
 	if !whole { // it may lead
 		impact = resource.ImpactFailover
 	}
-	return b.Tag(role).After(after...).After(plan.ID(m.Name(), "unit absent pgbouncer.service")).
-		Add(&resource.UnitAbsent{Name: "patroni.service", Impact: impact})
+	b = b.Tag(role).After(after...).After(plan.ID(m.Name(), "unit absent pgbouncer.service"))
+	b.Add(&resource.UnitAbsent{Name: "patroni.service", Impact: impact})
+	return b.Add(m.stopped(impact))
+}
+
+// stopped is m's data directory without a server.
+func (m *Member) stopped(impact resource.Impact) postgres.Stopped {
+	p := m.Params
+	return postgres.Stopped{Data: p.PgData, Bin: p.PgBinDir, User: p.PgDbsu, Unit: "patroni.service", Impact: impact}
 }
 
 // removeFiles removes what the instance left on disk: configuration always,
@@ -154,7 +164,12 @@ func (m *Member) removeFiles(b *plan.Builder) {
 
 	backup := b.Tag("pg_backup")
 	tree(backup, backupDir)
-	if p.PgRmBackup && p.PgbackrestMethod == "local" {
+	if p.PgRmBackup && m.ownRepository() {
+		if repo := m.repositoryPath(); repo != homeDir+"/backup" && repo != m.backupHome() { // others may use it too
+			for _, kind := range []string{"archive", "backup"} {
+				backup.Add(&resource.Absent{Path: path.Join(repo, kind, m.Cluster.Name), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
+			}
+		}
 		backup.Add(&resource.Absent{Path: m.backupHome(), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
 	}
 	data := b.Tag("pg_data")

@@ -66,13 +66,21 @@ func (p *Params) password(u User) secret.Value {
 // role returns the resource for u on the leader.
 func (m *Member) role(u User) postgres.Role {
 	p := m.Params
+	// Powers that nobody declared are taken away again when somebody grants them
+	// by hand. A superuser has them all anyway, and initdb's also by name.
+	power := func(declared *bool) postgres.Opt[bool] {
+		if declared == nil && (u.Superuser == nil || !*u.Superuser) {
+			return postgres.Some(false)
+		}
+		return postgres.Maybe(declared)
+	}
 	r := postgres.Role{
 		Server: m.server(), Name: u.Name, State: postgres.State(u.State),
 		Password: p.password(u),
-		Login:    postgres.Maybe(u.Login), Superuser: postgres.Maybe(u.Superuser),
-		CreateDB: postgres.Maybe(u.CreateDB), CreateRole: postgres.Maybe(u.CreateRole),
-		Inherit: postgres.Maybe(u.Inherit), Replication: postgres.Maybe(u.Replication),
-		BypassRLS: postgres.Maybe(u.BypassRLS), ConnLimit: postgres.Maybe(u.ConnLimit),
+		Login:    postgres.Maybe(u.Login), Superuser: power(u.Superuser),
+		CreateDB: power(u.CreateDB), CreateRole: power(u.CreateRole),
+		Inherit: postgres.Maybe(u.Inherit), Replication: power(u.Replication),
+		BypassRLS: power(u.BypassRLS), ConnLimit: postgres.Maybe(u.ConnLimit),
 		ExpireAt: u.ExpireAt, Parameters: u.Parameters, Comment: u.Comment,
 		Protected: slices.Contains(p.systemUsers(), u.Name),
 	}

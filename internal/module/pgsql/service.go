@@ -61,9 +61,9 @@ func (c *Cluster) resolve(v Service) (ResolvedService, error) {
 	return r, nil
 }
 
-// variables returns what selectors see: each member's variables as the
+// selectable returns what selectors see: each member's variables as the
 // inventory has them. What is not written there is null to a selector.
-func (c *Cluster) variables() []map[string]any {
+func (c *Cluster) selectable() []map[string]any {
 	out := make([]map[string]any, len(c.Members))
 	for i, m := range c.Members {
 		vars := map[string]any{"inventory_hostname": m.Name()}

@@ -25,8 +25,8 @@ import (
 type API struct {
 	URL      string   // https://10.10.10.11:8008
 	Fallback []string // more members that will do, in the order that they are tried in
-	CAFile   string // of the CA that signed the API's certificate; empty: the system's
-	Username string // for requests that change something; empty: none
+	CAFile   string   // of the CA that signed the API's certificate; empty: the system's
+	Username string   // for requests that change something; empty: none
 	Password secret.Value
 }
 
@@ -119,6 +119,12 @@ func (a API) client(h *resource.Host) (*Client, error) {
 	c, err := a.Client(read)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is not there yet", ErrUnreachable, a.CAFile)
+	}
+	if err == nil && c.more != nil { // who answered is remembered for all resources of the cluster
+		name := "patroni members " + strings.Join(c.more.bases, " ")
+		if v, err := h.State(name, func() (any, error) { return c.more, nil }); err == nil {
+			c.more = v.(*others)
+		}
 	}
 	return c, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -284,6 +285,57 @@ func TestReady(t *testing.T) {
 	f.Close()
 	if c, err := r.Diff(t.Context(), h); err != nil || c.Reason != "patroni does not answer" {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestFallback(t *testing.T) {
+	f, h := newFake(t, Member{Name: "a", Role: "leader", State: "running"}), &resource.Host{}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mute := "http://" + l.Addr().String() // connects and never answers
+	defer l.Close()
+	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := "http://" + refusing.Addr().String()
+	refusing.Close()
+
+	api := f.api()
+	api.URL, api.Fallback = dead, []string{f.URL, dead}
+	began := time.Now()
+	for _, r := range []resource.Resource{
+		LeaderReady{API: api, Cluster: "pg-test"}, RollingRestart{API: api, Cluster: "pg-test"},
+		DynamicConfig{API: api, Cluster: "pg-test", Desired: Tree{"ttl": 30}},
+	} {
+		if c, err := r.Diff(t.Context(), h); err != nil || !c.Empty() {
+			t.Errorf("%s: %+v, %v", r.Key(), c, err)
+		}
+	}
+	if err := (DynamicConfig{API: api, Cluster: "pg-test", Desired: Tree{"ttl": 60}}).Apply(t.Context(), &resource.Host{}); err != nil || f.config["ttl"] != 60.0 {
+		t.Errorf("%v, ttl %v", err, f.config["ttl"])
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %s", took)
+	}
+
+	api.URL = mute
+	for i := range 2 { // only the first has to find out
+		began := time.Now()
+		c, err := LeaderReady{API: api, Cluster: "pg-test"}.Diff(t.Context(), h)
+		if took := time.Since(began); err != nil || !c.Empty() || took > hastyQuestion+time.Second || i > 0 && took > time.Second {
+			t.Errorf("mute member, look %d: %+v, %v after %s", i, c, err, took)
+		}
+	}
+	f.Close()
+	api.URL = dead
+	if c, err := (LeaderReady{API: api, Cluster: "pg-test"}).Diff(t.Context(), h); err != nil || c.Action != resource.Wait {
+		t.Errorf("all down: %+v, %v", c, err)
+	}
+	if c, err := (DynamicConfig{API: api, Cluster: "pg-test"}).Diff(t.Context(), h); err != nil || c.Unknown != after {
+		t.Errorf("all down: %+v, %v", c, err)
 	}
 }
 

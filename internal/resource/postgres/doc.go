@@ -22,6 +22,6 @@ import "pigsty/internal/resource"
 func Resources() []resource.Resource {
 	return []resource.Resource{
 		Role{}, Database{}, Schema{}, Extension{}, DefaultPrivileges{}, DatabasePrivileges{},
-		Baseline{}, ReplicationGrants{}, Reload{}, SettingsDrift{}, UserList{}, UserList{},
+		Baseline{}, ReplicationGrants{}, Reload{}, SettingsDrift{}, UserList{}, Stanza{}, HBAFile{}, Stopped{},
 	}
 }

@@ -30,11 +30,18 @@ func (r Reload) Key() string { return "postgres reload " + r.Name }
 
 // Requires puts the reload after its files.
 func (r Reload) Requires() []string {
-	keys := make([]string, len(r.On))
-	for i, path := range r.On {
-		keys[i] = "file " + path
+	var keys []string
+	for _, path := range r.On {
+		keys = append(keys, "file "+path, "pg_hba "+path)
 	}
 	return keys
+}
+
+// pending reports whether a resource of this plan is about to write path.
+func pending(h *resource.Host, path string) bool {
+	_, file := h.Pending("file " + path)
+	_, rules := h.Pending("pg_hba " + path)
+	return file || rules
 }
 
 // Diff compares the files' modification times with pg_conf_load_time().
@@ -57,7 +64,7 @@ func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 	var reasons []string
 	changing := false
 	for _, path := range r.On {
-		if _, pending := h.Pending("file " + path); pending {
+		if pending(h, path) {
 			reasons = append(reasons, path+" changes")
 			changing = true
 			continue

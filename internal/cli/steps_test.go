@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/gob"
+	"io"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/list"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// inventories are what tests of all modules together compile.
+func inventories(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, pattern := range []string{"../../examples/*.yml", "../module/*/testdata/*.yml", "testdata/*.yml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if !strings.HasPrefix(filepath.Base(f), "wrong") {
+				out = append(out, f)
+			}
+		}
+	}
+	if len(out) < 5 {
+		t.Fatalf("only %q are there to compile", out)
+	}
+	return out
+}
+
+// loaded reads the inventory at path, which must have no errors.
+func loaded(t *testing.T, path string) *deployment {
+	t.Helper()
+	a := &app{in: strings.NewReader(""), out: io.Discard, err: io.Discard, modules: list.All(), inventories: []string{path}}
+	d, err := a.load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.problems.HasErrors() {
+		var text bytes.Buffer
+		d.problems.Render(&text, d.texts, false)
+		t.Fatalf("%s has errors:\n%s", path, text.String())
+	}
+	return d
+}
+
+// compiled returns the steps of every play for every host of d, machines of
+// which nobody has seen one.
+func compiled(t *testing.T, d *deployment) []*plan.Step {
+	t.Helper()
+	facts := map[string]resource.Facts{}
+	for _, h := range d.inventory.Hosts() {
+		facts[h.Name()] = standardFacts
+	}
+	site := d.site(facts)
+	var steps []*plan.Step
+	for _, m := range d.app.modules {
+		for _, p := range m.Plays {
+			steps = append(steps, p.Steps(site, site.Hosts())...)
+		}
+		if m.Instances != nil {
+			for _, in := range m.Instances(site, site.Hosts()) {
+				steps = append(steps, reportStep(m, in))
+			}
+		}
+	}
+	if len(steps) == 0 {
+		t.Fatal("no play has any steps")
+	}
+	return steps
+}
+
+func reportStep(m module.Module, in module.Instance) *plan.Step {
+	return &plan.Step{Host: in.Host.Name(), Module: m.Declaration.Name, Resource: in.Report}
+}
+
+// TestExamples validates every inventory that people are to start from.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*.yml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			d := loaded(t, f)
+			if len(d.problems) > 0 {
+				t.Errorf("it is not without blemish: %v", d.problems)
+			}
+			if err := d.compileAll(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestStepsTravel checks that what any play declares reaches an agent as it is:
+// every kind of resource is registered, and nothing of it is lost.
+func TestStepsTravel(t *testing.T) {
+	registerResources()
+	for _, path := range inventories(t) {
+		t.Run(path, func(t *testing.T) {
+			for _, s := range compiled(t, loaded(t, path)) {
+				var wire bytes.Buffer
+				if err := gob.NewEncoder(&wire).Encode(&s.Resource); err != nil {
+					t.Errorf("%s: %T: %v", s.ID(), s.Resource, err)
+					continue
+				}
+				var got resource.Resource
+				if err := gob.NewDecoder(&wire).Decode(&got); err != nil {
+					t.Errorf("%s: %v", s.ID(), err)
+					continue
+				}
+				if !reflect.DeepEqual(got, s.Resource) {
+					t.Errorf("%s becomes\n%#v, was\n%#v", s.ID(), got, s.Resource)
+				}
+			}
+		})
+	}
+}
