@@ -101,13 +101,14 @@ func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
 	s.CA, _ = os.ReadFile(filepath.Join(d.pkiDir(), "ca", "ca.crt"))
 	s.Keys = ownKeys()
 	s.Chosen = map[string]string{}
-	for _, h := range s.Hosts() {
-		for _, name := range choices {
-			if v, ok := h.Vars.Get(name); ok && v.Origin.Kind == inventory.OriginExtra {
-				s.Chosen[name] = v.Value.Text
-			}
+	for _, name := range choices {
+		if len(s.Hosts()) == 0 {
+			break
 		}
-		break
+		// an extra variable is the same for every host
+		if v, ok := s.Hosts()[0].Vars.Get(name); ok && v.Origin.Kind == inventory.OriginExtra {
+			s.Chosen[name] = v.Value.Text
+		}
 	}
 	return s
 }

@@ -8,14 +8,15 @@ import (
 // hidden stands for the values that an excerpt does not show.
 const hidden = "******"
 
-// sensitive finds the values of a line that are secrets by the names of their
-// keys. A value that begins a line's only key ends with the line, one in braces
-// at the next comma or brace.
+// What finds the values of a line that are secrets by the names of their keys.
+// The value of a line's first key ends with the line, others at the next comma
+// or brace. Among the keys are those of URLs that have a password in them.
 var (
-	sensitiveKey = `["']?[\w.-]*(?:pass(?:wd|word|phrase)?|secret|token|credential|private_key|s3_key|azure_key|pwd)[\w.-]*["']?`
+	sensitiveKey = `["']?(?:[\w.-]*(?:pass(?:wd|word|phrase)?|secret|token|credential|private_key|s3_key|azure_key|pwd)[\w.-]*` +
+		`|https?_proxy|all_proxy|[\w-]*(?:pgurl|exporter_url)|pgsodium_key|dst_pg|src_pg|sub_conn|minio_extra_vars|nginx_users)["']?`
 	quotedValue  = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?`
 	blockValue   = regexp.MustCompile(`(?i)^\s*(?:-\s+)?` + sensitiveKey + `\s*:\s+(` + quotedValue + `|[^\s{\["'].*)`)
-	flowValue    = regexp.MustCompile(`(?i)` + sensitiveKey + `\s*[:=]\s*(` + quotedValue + `|[^\s{}\[\]"',][^{}\[\],]*)`)
+	flowValue    = regexp.MustCompile(`(?i)` + sensitiveKey + `\s*[:=]\s*(` + quotedValue + `|\{[^{}]*\}?|\[[^\[\]]*\]?|[^\s{}\[\]"',][^{}\[\],]*)`)
 )
 
 // Hide returns line with what looks like a secret masked, and where the

@@ -19,7 +19,9 @@ func TestHide(t *testing.T) {
 		{"pg_port: 5432 # no secret", "pg_port: 5432 # no secret"},
 		{"pg_pwd_enc: scram", "pg_pwd_enc: ******"}, // rather too much than too little
 		{"password:", "password:"},
-		{"password: [a]", "password: [a]"},
+		{"password: [a]", "password: ******"},
+		{"nginx_users: { web: x }", "nginx_users: ******"},
+		{"{ http_proxy: http://u:x@p:1, a: b }", "{ http_proxy: ******, a: b }"},
 	} {
 		for col := range len(test.line) + 2 {
 			got, at := Hide([]byte(test.line), col)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -222,6 +223,10 @@ func (a *applying) dispatch(s *plan.Step) (string, agent.Result, error) {
 			if r.NotLeader {
 				continue
 			}
+			if s.Cluster != "" && r.Error != "" && r.Change.Unknown != "" { // a member that is not up cannot tell whether it leads
+				last = errors.New(r.Error)
+				continue
+			}
 			if s.Cluster != "" && r.Error == "" {
 				a.mu.Lock()
 				a.leaders[s.Cluster] = name
@@ -233,7 +238,11 @@ func (a *applying) dispatch(s *plan.Step) (string, agent.Result, error) {
 			return s.Host, agent.Result{}, fmt.Errorf("the host broke off: %w", orLost(last))
 		}
 		if time.Now().After(deadline) || a.ctx.Err() != nil {
-			return s.Host, agent.Result{}, fmt.Errorf("no member of %s became its leader within %s", s.Cluster, leaderPatience)
+			err := fmt.Errorf("no member of %s became its leader within %s", s.Cluster, leaderPatience)
+			if last != nil {
+				err = fmt.Errorf("%w; the last word: %w", err, last)
+			}
+			return s.Host, agent.Result{}, err
 		}
 		time.Sleep(500 * time.Millisecond)
 	}

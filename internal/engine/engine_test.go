@@ -25,11 +25,15 @@ type probe struct {
 	Leads  string // the host that leads, per the file /leader there; empty: any host will do
 	Fails  bool
 	Blocks bool // Apply waits for the file /go
+	Down   bool // on a host with the file /down nothing is known and Apply fails
 }
 
 func (r *probe) Key() string { return r.Name }
 
 func (r *probe) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
+	if _, err := h.Files.Stat("/down"); err == nil && r.Down {
+		return resource.Change{Unknown: "after it is up"}, nil
+	}
 	if r.Leads != "" {
 		if _, err := h.Files.Stat("/leader"); err != nil {
 			return resource.Change{}, resource.ErrNotLeader
@@ -48,7 +52,7 @@ func (r *probe) Apply(ctx context.Context, h *resource.Host) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if r.Fails {
+	if _, err := h.Files.Stat("/down"); r.Fails || err == nil && r.Down {
 		return errors.New("it broke")
 	}
 	log.add(h.Facts.Hostname + " " + r.Name)
@@ -202,6 +206,26 @@ func TestLeaderStepFollowsTheLeader(t *testing.T) {
 		t.Errorf("outcomes %v, errors %v", s.Outcomes, s.Errors)
 	}
 	if want := []string{"a role"}; !slices.Equal(log.lines, want) {
+		t.Errorf("ran on %q, want %q", log.lines, want)
+	}
+}
+
+// A member whose server is down cannot know that it does not lead: the step
+// goes to the next one all the same.
+func TestLeaderStepPassesOverMemberThatIsDown(t *testing.T) {
+	f := newFarm("a", "b")
+	for name, file := range map[string]string{"a": "/down", "b": "/leader"} {
+		if err := f.hosts[name].Files.Write(file, nil, 0o644, resource.Owner{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := plan.NewBuilder("a", "X")
+	a.AddOnLeader("c", []string{"a", "b"}, &probe{Name: "role", Leads: "yes", Down: true})
+	p, s := f.run(t, a.Steps(), "a", "b")
+	if p.Count().Create != 1 || s.Count(Applied) != 1 {
+		t.Errorf("plan %+v, outcomes %v, errors %v", p.Count(), s.Outcomes, s.Errors)
+	}
+	if want := []string{"b role"}; !slices.Equal(log.lines, want) {
 		t.Errorf("ran on %q, want %q", log.lines, want)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -102,7 +101,7 @@ func observe(h *Host, trigger string) (string, time.Time, error) {
 				return err
 			}
 			fmt.Fprintf(sum, "file %s %d\n", p, len(data))
-			_, _ = io.WriteString(sum, string(data))
+			_, _ = sum.Write(data)
 		}
 		return nil
 	}

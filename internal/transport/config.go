@@ -111,7 +111,7 @@ func (l configLoader) include(arg, base string, depth int) ([]*configFile, error
 		}
 		paths, err := filepath.Glob(p)
 		if err != nil {
-			return nil, fmt.Errorf("Include %s: %w", p, err)
+			return nil, fmt.Errorf("include %s: %w", p, err)
 		}
 		for _, path := range paths {
 			f, err := l.load(path, base, depth+1)

@@ -22,9 +22,6 @@ type hbaScope struct {
 	Users map[string]string // what ${dbsu}, ${repl}, ${monitor} and ${admin} stand for
 }
 
-// hbaRoles are the values of a rule's role. The first two mean every instance.
-var hbaRoles = []string{"default", "common", "primary", "replica", "offline", "standby", "delayed"}
-
 // hbaAuth maps the words of a rule's auth to the method that PostgreSQL knows;
 // "password" stands for the method that fits how passwords are kept.
 var hbaAuth = map[string]string{

@@ -119,9 +119,19 @@ func (m *Member) addDirectories(b *plan.Builder) {
 	b.Add(
 		&resource.Link{Path: homeDir + "/backup", Target: m.backupHome()},
 		&resource.Dir{Path: "/etc/patroni", Owner: owner, Mode: 0o700},
-		resource.NewFile("/etc/tmpfiles.d/postgresql.conf", managed+"\nd "+runDir+" 0755 "+p.PgDbsu+" "+dbsuGroup+" -\n"),
+		resource.NewFile(m.tmpfiles(), managed+"\nd /run/postgresql 0755 "+p.PgDbsu+" "+dbsuGroup+" -\n"+
+			"d /var/log/postgresql 1775 root "+dbsuGroup+" -\n"),
 		&resource.Dir{Path: "/run/postgresql", Owner: owner},
 	)
+}
+
+// tmpfiles is the file that says how the socket directory is made at boot.
+// Debian's own says otherwise; one of the same name in /etc replaces it.
+func (m *Member) tmpfiles() string {
+	if m.Facts.Family == "deb" {
+		return "/etc/tmpfiles.d/postgresql-common.conf"
+	}
+	return "/etc/tmpfiles.d/postgresql.conf"
 }
 
 // addEnvironment adds what a person who logs in finds: PATH and the defaults of

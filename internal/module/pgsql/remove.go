@@ -157,7 +157,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(pool, "/etc/systemd/system/pgbouncer.service")
 	tree(server, "/etc/patroni")
 	file(server, "/etc/systemd/system/patroni.service")
-	file(server, "/etc/tmpfiles.d/postgresql.conf")
+	file(server, m.tmpfiles())
 	file(server, "/etc/profile.d/pgsql.sh")
 	file(server, "/etc/sudoers.d/"+dbsuGroup)
 	file(server, p.PgDbsuHome+"/.pgpass")

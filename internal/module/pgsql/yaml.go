@@ -22,16 +22,6 @@ type entry struct {
 // set appends a key.
 func (m *mapping) set(key string, value any) { *m = append(*m, entry{key, value}) }
 
-// get returns the value under key, nil if there is none.
-func (m mapping) get(key string) any {
-	for _, e := range m {
-		if e.key == key {
-			return e.value
-		}
-	}
-	return nil
-}
-
 // put replaces the value under key, appending it if there is none.
 func (m *mapping) put(key string, value any) {
 	for i, e := range *m {
