@@ -56,7 +56,12 @@ bench: build ## Measure against plain shell on sandbox hosts (docs/performance.m
 
 .PHONY: golden
 golden: ## Rewrite the golden files from what the code does now
-	$(GO) test ./internal/... -update
+	$(GO) test $$(grep -rl --include=*_test.go 'flag.Bool("update"' internal | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+
+.PHONY: reference
+reference: build ## Rewrite docs/reference from the catalogue of parameters
+	@for m in $$($(BIN) doc --modules); do $(BIN) doc --module $$m > docs/reference/$${m,,}.md || exit 1; done
+	@$(BIN) doc --index > docs/reference/README.md
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -48,8 +48,30 @@ func (a *app) modulePage(cat *param.Catalogue, name string) error {
 	return status(exitInvalid, "there is no module %q; modules are %s", name, strings.Join(names, ", "))
 }
 
+// referenceIndex writes the page that leads to those of the modules.
+func (a *app) referenceIndex(cat *param.Catalogue) error {
+	var b strings.Builder
+	b.WriteString("# Reference\n\nEvery parameter, written from the code by `make reference`. " +
+		"`pigsty doc PARAMETER` explains one at the terminal, and `pigsty schema` prints a JSON Schema for editors.\n\n" +
+		"| Module | Parameters | |\n|---|---|---|\n")
+	counts := map[string]int{}
+	for _, p := range cat.All() {
+		counts[p.Module]++
+	}
+	for i, m := range cat.Modules() {
+		about := m.Doc
+		if len(a.modules[i].Plays) == 0 {
+			about += " Known and checked, but not managed by this version."
+		}
+		fmt.Fprintf(&b, "| [%s](%s.md) | %d | %s |\n", m.Name, strings.ToLower(m.Name), counts[m.Name], about)
+	}
+	_, err := fmt.Fprint(a.out, b.String())
+	return err
+}
+
 func (a *app) docCommand() *cobra.Command {
 	var module string
+	var modules, index bool
 	c := &cobra.Command{
 		Use:     "doc [PARAMETER]",
 		GroupID: "look",
@@ -65,6 +87,15 @@ func (a *app) docCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			cat := a.catalogue()
+			switch {
+			case modules:
+				for _, m := range cat.Modules() {
+					fmt.Fprintln(a.out, m.Name)
+				}
+				return nil
+			case index:
+				return a.referenceIndex(cat)
+			}
 			if module != "" {
 				return a.modulePage(cat, module)
 			}
@@ -80,5 +111,8 @@ func (a *app) docCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&module, "module", "", "write the reference page of this `MODULE`: NODE, ETCD, PGSQL …")
+	c.Flags().BoolVar(&modules, "modules", false, "list the modules")
+	c.Flags().BoolVar(&index, "index", false, "write the index of the reference pages")
+	c.MarkFlagsMutuallyExclusive("module", "modules", "index")
 	return c
 }

@@ -71,6 +71,7 @@ func (a *app) load(extra []string) (*deployment, error) {
 	})
 	d.problems.Add(d.inventory.Check()...)
 	if d.problems.HasErrors() {
+		d.problems = d.problems.Masked(d.texts)
 		return d, nil
 	}
 	site := d.site(nil)
@@ -91,6 +92,7 @@ func (a *app) load(extra []string) (*deployment, error) {
 	for _, h := range site.Hosts() {
 		d.problems.Add(h.Problems()...)
 	}
+	d.problems = d.problems.Masked(d.texts)
 	return d, nil
 }
 

@@ -1,7 +1,10 @@
 package diag
 
 import (
+	"bytes"
 	"regexp"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -10,13 +13,14 @@ const hidden = "******"
 
 // What finds the values of a line that are secrets by the names of their keys.
 // The value of a line's first key ends with the line, others at the next comma
-// or brace. Among the keys are those of URLs that have a password in them.
+// or brace. Among the keys are misspelt ones, and those of URLs that have a
+// password in them.
 var (
-	sensitiveKey = `["']?(?:[\w.-]*(?:pass(?:wd|word|phrase)?|secret|token|credential|private_key|s3_key|azure_key|pwd)[\w.-]*` +
+	sensitiveKey = `["']?(?:[\w.-]*(?:pass|pa?s*w[ord]+|secret|token|credential|private_key|s3_key|azure_key)[\w.-]*` +
 		`|https?_proxy|all_proxy|[\w-]*(?:pgurl|exporter_url)|pgsodium_key|dst_pg|src_pg|sub_conn|minio_extra_vars|nginx_users)["']?`
-	quotedValue  = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?`
-	blockValue   = regexp.MustCompile(`(?i)^\s*(?:-\s+)?` + sensitiveKey + `\s*:\s+(` + quotedValue + `|[^\s{\["'].*)`)
-	flowValue    = regexp.MustCompile(`(?i)` + sensitiveKey + `\s*[:=]\s*(` + quotedValue + `|\{[^{}]*\}?|\[[^\[\]]*\]?|[^\s{}\[\]"',][^{}\[\],]*)`)
+	quotedValue = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?`
+	blockValue  = regexp.MustCompile(`(?i)^\s*(?:-\s+)?` + sensitiveKey + `\s*:\s+(?:(` + quotedValue + `)\s*(?:#.*)?$|(\S.*))`)
+	flowValue   = regexp.MustCompile(`(?i)` + sensitiveKey + `\s*[:=]\s*((?:` + quotedValue + `|\{[^{}]*\}?|\[[^\[\]]*\]?)[^{}\[\],]*|[^\s{}\[\]"',][^{}\[\],]*)`)
 )
 
 // Hide returns line with what looks like a secret masked, and where the
@@ -25,7 +29,7 @@ func Hide(line []byte, col int) ([]byte, int) {
 	out := make([]byte, 0, len(line))
 	spans := flowValue.FindAllSubmatchIndex(line, -1)
 	if m := blockValue.FindSubmatchIndex(line); m != nil {
-		spans = [][]int{m}
+		spans = [][]int{{0, 0, max(m[2], m[4]), max(m[3], m[5])}}
 	}
 	at, shift := 0, 0
 	for _, m := range spans {
@@ -42,4 +46,35 @@ func Hide(line []byte, col int) ([]byte, int) {
 		at = to
 	}
 	return append(out, line[at:]...), col + shift
+}
+
+// quoted finds what a message may have taken from the input.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[*&][^\s,]+`)
+
+// Masked returns l with what messages quote from a part of the input that Hide
+// masks masked as well.
+func (l List) Masked(sources map[string][]byte) List {
+	lines := map[string][][]byte{}
+	for name, data := range sources {
+		lines[name] = splitLines(data)
+	}
+	out := slices.Clone(l)
+	for i, d := range out {
+		source := lines[d.Pos.File]
+		if d.Pos.Line < 1 || d.Pos.Line > len(source) {
+			continue
+		}
+		line := source[d.Pos.Line-1]
+		shown, _ := Hide(line, 0)
+		mask := func(part string) string {
+			raw := []byte(strings.Trim(part, `"*&`))
+			if bytes.Contains(line, raw) && !bytes.Contains(shown, raw) {
+				return hidden
+			}
+			return part
+		}
+		out[i].Message = quoted.ReplaceAllStringFunc(d.Message, mask)
+		out[i].Advice = quoted.ReplaceAllStringFunc(d.Advice, mask)
+	}
+	return out
 }

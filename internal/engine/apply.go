@@ -57,16 +57,14 @@ func (s *Summary) Count(o Outcome) int {
 // When ctx ends no new step begins and those that run are let finish.
 func (f *Fleet) Apply(ctx context.Context, g *plan.Graph, p *plan.Plan) *Summary {
 	a := &applying{fleet: f, graph: g, ctx: ctx, items: map[string]*plan.Item{}, done: map[string]chan struct{}{},
-		places: map[string]chan struct{}{}, leaders: map[string]string{}, alone: map[string]*sync.Mutex{},
+		places: map[string]chan struct{}{}, leaders: map[string]string{}, groups: map[string]*group{},
 		summary: &Summary{Outcomes: map[string]Outcome{}, Errors: map[string]string{}, Hosts: map[string]string{}}}
 	began := time.Now()
 	for i := range p.Items {
 		it := &p.Items[i]
 		a.items[it.Step.ID()] = it
 		a.done[it.Step.ID()] = make(chan struct{})
-		if it.Step.Exclusive != "" {
-			a.alone[it.Step.Exclusive] = &sync.Mutex{}
-		}
+		a.join(it)
 	}
 	for _, h := range p.Hosts {
 		a.places[h.Name] = make(chan struct{}, inFlight)
@@ -111,7 +109,7 @@ type applying struct {
 	items  map[string]*plan.Item
 	done   map[string]chan struct{}
 	places map[string]chan struct{} // per host, one for each step that it works on
-	alone  map[string]*sync.Mutex   // per exclusive group
+	groups map[string]*group        // by Step.Exclusive
 
 	mu      sync.Mutex
 	leaders map[string]string // the last known leader of each cluster
@@ -165,8 +163,13 @@ func (a *applying) step(it *plan.Item, unfit bool) {
 func (a *applying) run(it *plan.Item) {
 	s := it.Step
 	if s.Exclusive != "" && it.Change.Impact >= resource.ImpactRestart {
-		a.alone[s.Exclusive].Lock()
-		defer a.alone[s.Exclusive].Unlock()
+		release, blocker := a.turn(s)
+		defer release()
+		if blocker != "" && a.ctx.Err() == nil {
+			a.finish(s, Blocked, "")
+			a.fleet.emit(Event{Type: StepBlocked, Host: s.Host, Step: s.Resource.Key(), Text: blocker})
+			return
+		}
 	}
 	places := a.places[s.Host]
 	places <- struct{}{}
@@ -278,6 +281,9 @@ func (a *applying) finish(s *plan.Step, o Outcome, problem string) {
 	defer a.mu.Unlock()
 	a.summary.Outcomes[s.ID()] = o
 	if o == Failed {
+		if g := a.groups[s.Exclusive]; g != nil && g.broken == "" {
+			g.broken = s.ID()
+		}
 		a.summary.Errors[s.ID()] = problem
 		if a.summary.Hosts[s.Host] == "" {
 			a.summary.Hosts[s.Host] = s.Resource.Key() + ": " + problem

@@ -302,6 +302,43 @@ func TestExclusiveRestarts(t *testing.T) {
 	}
 }
 
+// What failed in one member of an exclusive group must not be done to the next.
+func TestExclusiveRestartsEndAtAFailure(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		hosts  []string // that answer
+		fails  bool     // the check that comes after a restart
+		starts bool     // the step only starts what does not run
+		want   int      // steps that are applied
+	}{
+		{"all is well", []string{"a", "b", "c"}, false, false, 6},
+		{"the first does not come back", []string{"a", "b", "c"}, true, false, 1},
+		{"one host is lost", []string{"a", "b"}, false, false, 0},
+		{"one host is lost, the others start", []string{"a", "b"}, false, true, 4},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			f := newFarm(c.hosts...)
+			var steps []*plan.Step
+			for _, n := range []string{"a", "b", "c"} {
+				b := plan.NewBuilder(n, "X").Exclusive("etcd")
+				var unit resource.Resource = &restart{Name: "unit"}
+				if c.starts {
+					unit = &probe{Name: "unit"}
+				}
+				b.After(b.Add(unit)).Add(&probe{Name: "health", Fails: c.fails})
+				steps = append(steps, b.Steps()...)
+			}
+			_, s := f.run(t, steps, "a", "b", "c")
+			if s.Count(Applied) != c.want {
+				t.Errorf("%d steps applied, want %d: %v", s.Count(Applied), c.want, s.Outcomes)
+			}
+			if c.fails && (s.Count(Failed) != 1 || s.Count(Blocked) != 4) {
+				t.Errorf("outcomes %v", s.Outcomes)
+			}
+		})
+	}
+}
+
 type restart struct{ Name string }
 
 func init() { gob.Register(&restart{}) }

@@ -101,8 +101,10 @@ func (c *Catalogue) All() []*Parameter { return slices.Clone(c.list) }
 func (c *Catalogue) Modules() []Module { return slices.Clone(c.modules) }
 
 // Secret reports whether a value of p is, or may hold, a secret.
-func (p *Parameter) Secret() bool {
-	s := p.field.shape
+func (p *Parameter) Secret() bool { return p.field.shape.holdsSecrets() }
+
+// holdsSecrets reports whether s, or anything within it, may be a secret.
+func (s *shape) holdsSecrets() bool {
 	if s.sensitive() {
 		return true
 	}

@@ -74,7 +74,7 @@ func shown(s *shape, v inventory.Value) string {
 
 // described is v with its kind: the string "one", a list.
 func described(s *shape, v inventory.Value) string {
-	if s.kind == secretKind || s.kind == settingKind || v.Tag == inventory.TagVault {
+	if s.kind == settingKind || s.holdsSecrets() || v.Tag == inventory.TagVault {
 		return v.Kind.String()
 	}
 	switch v.Kind {

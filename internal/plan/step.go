@@ -30,8 +30,10 @@ type Step struct {
 	Early bool
 
 	// Exclusive names a group of steps over all hosts of which only one at a
-	// time may restart something: the members of an etcd cluster. Starting what
-	// does not run is not limited.
+	// time may restart something: the members of an etcd cluster. A host keeps
+	// its turn until all its steps of the group are done, so none of them may
+	// come after one of another host's. When one fails, or a host with one is
+	// lost, the others restart nothing. Starting what does not run is not limited.
 	Exclusive string
 }
 

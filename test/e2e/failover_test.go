@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// leader returns the last byte of the address of the host that leads pg-test.
+// leader returns the last byte of the address of the host that leads the cluster.
 func leader(t *testing.T, w *world) byte {
 	t.Helper()
 	var found byte
 	eventually(t, time.Minute, "a leader", func() error {
-		r := w.pigsty(t, "status", "-l", "pg-test", "--json")
+		r := w.pigsty(t, "status", "-l", w.cluster, "--json")
 		for line := range strings.Lines(r.out) {
 			var m struct{ Host, Role, State string }
 			if json.Unmarshal([]byte(line), &m) == nil && m.Role == "leader" && m.State == "running" {
@@ -31,11 +31,11 @@ func leader(t *testing.T, w *world) byte {
 	return found
 }
 
-// whole waits until every member of pg-test runs again and follows its leader.
+// whole waits until every member of the cluster runs again and follows its leader.
 func whole(t *testing.T, w *world, members int) {
 	t.Helper()
 	eventually(t, 2*time.Minute, "all members run", func() error {
-		r := w.pigsty(t, "status", "-l", "pg-test", "--json")
+		r := w.pigsty(t, "status", "-l", w.cluster, "--json")
 		n := strings.Count(r.out, `"state":"running"`) + strings.Count(r.out, `"state":"streaming"`)
 		if n != members {
 			return fmt.Errorf("status says:\n%s", r.out)

@@ -50,8 +50,10 @@ func TestMain(m *testing.M) {
 
 // world is sandbox hosts and an inventory about them.
 type world struct {
-	box *sandbox.Sandbox
-	dir string // where the inventory lies
+	box     *sandbox.Sandbox
+	dir     string // where the inventory lies
+	cluster string // the PostgreSQL cluster that leader and whole ask about: pg-test
+	entries []byte // the hosts through which a writer connects, the first that lets it
 }
 
 // newWorld boots hosts with the given last bytes of their addresses in subnet, a /24
@@ -80,7 +82,7 @@ func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 	if err := box.Up(ctx, addrs, func(line string) { t.Log(line) }); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{box: box, dir: filepath.Join(box.Dir(), "inventory")}
+	w := &world{box: box, dir: filepath.Join(box.Dir(), "inventory"), cluster: "pg-test", entries: []byte{12, 13, 11}}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func startWriter(t *testing.T, w *world, port int) *writer {
 // names several hosts too.
 func (wr *writer) dial(ctx context.Context) (*pgx.Conn, error) {
 	var err error
-	for _, n := range []byte{12, 13, 11} {
+	for _, n := range wr.w.entries {
 		var c *pgx.Conn
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		c, err = wr.w.sql(attempt, n, wr.port, "test", "Test.Test", "test")

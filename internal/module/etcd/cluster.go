@@ -146,7 +146,7 @@ func check(s *module.Site) diag.List {
 		if m.EtcdLearner {
 			l.Add(diag.Diagnostic{
 				Severity: diag.Warning, Code: "not-supported", Pos: m.At("etcd_learner"),
-				Message: "etcd_learner is not supported yet: " + m.instance() + " joins with a vote", Advice: "remove it",
+				Message: "etcd_learner has no effect: " + m.instance() + " votes as soon as it has caught up", Advice: "remove it",
 			})
 		}
 	}

@@ -169,7 +169,7 @@ func (m member) launch(b *plan.Builder, all []member, first bool) {
 		Name: m.instance(), PeerURL: m.peerURL(), ClientURL: m.clientURL(),
 		Unit: unitName, Config: initial, Binary: "/usr/bin/etcd", DataDir: m.EtcdData, After: needs,
 	}
-	launch := b.Tag("etcd_launch")
+	launch := b.Tag("etcd_launch").Exclusive("etcd")
 	unit := &resource.Unit{
 		Name: unitName, Enabled: true, Running: true,
 		RestartOn:    []string{config, unitFile, caFile}, // certificates are read for each connection
@@ -180,7 +180,7 @@ func (m member) launch(b *plan.Builder, all []member, first bool) {
 		b.Tag("etcd_member").Add(join)
 		unit.After = append(slices.Clip(needs), join.Key())
 	}
-	launch.Exclusive("etcd").Add(unit)
+	launch.Add(unit)
 
 	own := m.api(caFile, m)
 	healthy := launch.Add(etcd.Health{API: own, Name: m.instance(), Unit: unitName})

@@ -9,7 +9,7 @@ import (
 type Params struct {
 	// NODE_ID
 
-	Nodename          string `param:"nodename" level:"instance" group:"NODE_ID" doc:"Name of the node: its host name and the instance label in monitoring. A PostgreSQL instance's name takes its place while node_id_from_pg is on."`
+	Nodename          string `param:"nodename" level:"instance" group:"NODE_ID" doc:"Name of the node: its host name and the instance label in monitoring. Unless it is written, the PostgreSQL instance's name is taken while node_id_from_pg is on, else the name that the host has."`
 	NodeCluster       string `param:"node_cluster" default:"nodes" format:"hostname" level:"cluster" group:"NODE_ID" doc:"Cluster that the node belongs to in monitoring, and the name of its virtual address."`
 	NodenameOverwrite bool   `param:"nodename_overwrite" default:"true" level:"cluster" group:"NODE_ID" doc:"Whether the machine's host name is set to the node's name."`
 	NodenameExchange  bool   `param:"nodename_exchange" default:"false" level:"cluster" group:"NODE_ID" doc:"Whether the nodes of a run learn each other's names through /etc/hosts."`
@@ -27,7 +27,7 @@ type Params struct {
 	// NODE_PACKAGE
 
 	NodeRepoModules     string   `param:"node_repo_modules" default:"local" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Software repositories to configure, by module name, separated by commas. local is the one on the admin node."`
-	NodeRepoRemove      bool     `param:"node_repo_remove" default:"true" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Whether repository files that are there already are moved out of the way."`
+	NodeRepoRemove      bool     `param:"node_repo_remove" default:"true" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Has no effect in this version: repository files that are there already stay."`
 	NodePackages        []string `param:"node_packages" default:"[openssh-server]" level:"cluster" group:"NODE_PACKAGE" doc:"Packages to install; an item may hold several, separated by commas or spaces."`
 	NodeDefaultPackages []string `param:"node_default_packages" level:"global" group:"NODE_PACKAGE" doc:"Packages that every node gets. Chosen by operating system unless set."`
 	NodeUvEnv           string   `param:"node_uv_env" default:"/data/venv" format:"path" level:"cluster" group:"NODE_PACKAGE" doc:"Python virtual environment to create with uv; empty for none."`
@@ -71,8 +71,8 @@ type Params struct {
 	NodeTimezone         string   `param:"node_timezone" default:"" level:"cluster" group:"NODE_TIME" doc:"Time zone, such as Europe/Vienna; empty leaves it as it is."`
 	NodeNtpEnabled       bool     `param:"node_ntp_enabled" default:"true" level:"cluster" group:"NODE_TIME" doc:"Whether chrony keeps the time."`
 	NodeNtpServers       []string `param:"node_ntp_servers" default:"[pool pool.ntp.org iburst]" level:"cluster" group:"NODE_TIME" doc:"Server and pool lines for chrony. Lines that name the admin node are left out there."`
-	NodeCrontabOverwrite bool     `param:"node_crontab_overwrite" default:"true" level:"cluster" group:"NODE_TIME" doc:"Whether node_crontab replaces earlier entries in /etc/crontab or is added to them."`
-	NodeCrontab          []string `param:"node_crontab" default:"[]" format:"crontab" level:"cluster" group:"NODE_TIME" doc:"Lines of /etc/crontab, with the user to run as."`
+	NodeCrontabOverwrite bool     `param:"node_crontab_overwrite" default:"true" level:"cluster" group:"NODE_TIME" doc:"Has no effect in this version: node_crontab has a file of its own, and /etc/crontab stays as it is."`
+	NodeCrontab          []string `param:"node_crontab" default:"[]" format:"crontab" level:"cluster" group:"NODE_TIME" doc:"Lines of /etc/cron.d/pigsty, with the user to run as."`
 
 	// NODE_VIP
 
@@ -89,8 +89,8 @@ type Params struct {
 	// HAPROXY
 
 	HaproxyEnabled       bool             `param:"haproxy_enabled" default:"true" level:"cluster" group:"HAPROXY" doc:"Whether HAProxy runs on the node."`
-	HaproxyClean         bool             `param:"haproxy_clean" default:"false" level:"global/cluster/arg" group:"HAPROXY" doc:"Whether service files that nobody manages are removed from HAProxy's configuration."`
-	HaproxyReload        bool             `param:"haproxy_reload" default:"true" level:"arg" group:"HAPROXY" doc:"Whether HAProxy is reloaded when its configuration changes."`
+	HaproxyClean         bool             `param:"haproxy_clean" default:"false" level:"global/cluster/arg" group:"HAPROXY" doc:"Has no effect in this version: files of services that are no longer declared are removed, others stay."`
+	HaproxyReload        bool             `param:"haproxy_reload" default:"true" level:"arg" group:"HAPROXY" doc:"Has no effect in this version: HAProxy is reloaded when its configuration changes, and only then."`
 	HaproxyAuthEnabled   bool             `param:"haproxy_auth_enabled" default:"true" level:"global" group:"HAPROXY" doc:"Whether the statistics page asks for a password."`
 	HaproxyAdminUsername string           `param:"haproxy_admin_username" default:"admin" level:"global" group:"HAPROXY" doc:"User who may administer HAProxy on its statistics page."`
 	HaproxyAdminPassword secret.Value     `param:"haproxy_admin_password" default:"pigsty" level:"global" group:"HAPROXY" doc:"That user's password."`

@@ -80,7 +80,11 @@ func expandPackages(family string, lines []string, version, parameter string) []
 			return
 		}
 		name := strings.NewReplacer("${pg_version}", version, "$v", version).Replace(word)
-		out = append(out, resource.PackageItem{Name: name, For: parameter})
+		wanted := parameter
+		if name != word {
+			wanted += " with pg_version " + version
+		}
+		out = append(out, resource.PackageItem{Name: name, For: wanted})
 	}
 	for _, line := range lines {
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\n' }) {

@@ -18,7 +18,7 @@ var tags = []string{
 	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd",
 	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload",
 	"pg_provision", "pg_init", "pg_user", "pg_db", "pg_db_baseline",
-	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init",
+	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init", "pg_crontab",
 	"pg_access", "pgbouncer", "pgbouncer_dir", "pgbouncer_config", "pgbouncer_hba", "pgbouncer_user", "pgbouncer_launch", "pgbouncer_reload",
 	"pg_service", "pg_service_config", "pg_service_reload", "haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
 	"postgres", "patroni",
@@ -77,6 +77,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 				m.addDrift(boot)
 				m.addHBA(boot)
 				m.addStanza(b)
+				m.addCrontab(b)
 			}
 			out = append(out, b.Steps()...)
 		}

@@ -17,19 +17,23 @@ import (
 
 // removeTags are the tags of pgsql-rm, in its order.
 var removeTags = []string{
-	"pg_access", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_pkg",
+	"pg_access", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_crontab", "pg_pkg",
 }
 
-// removes says which clusters a removal is about, and what refuses it.
+// removes names the clusters that a removal ends, else the instances that it
+// takes from one, and says what refuses it.
 func removes(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
 	var names []string
 	var refused diag.List
 	for _, c := range Clusters(s) {
 		covered := c.covered(hosts)
-		if len(covered) > 0 {
+		if len(covered) == len(c.Members) {
 			names = append(names, c.Name)
 		}
 		for _, m := range covered {
+			if len(covered) < len(c.Members) {
+				names = append(names, m.Instance())
+			}
 			if m.Params.PgSafeguard {
 				refused.Add(diag.Diagnostic{
 					Code: "safeguard", Pos: m.At("pg_safeguard"),
@@ -161,6 +165,8 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(server, "/etc/profile.d/pgsql.sh")
 	file(server, "/etc/sudoers.d/"+dbsuGroup)
 	file(server, p.PgDbsuHome+"/.pgpass")
+	dir, _ := m.cronTab()
+	server.Tag("pg_crontab").Add(&resource.Prune{Dir: dir, Glob: p.PgDbsu, Header: managed})
 
 	backup := b.Tag("pg_backup")
 	tree(backup, backupDir)
