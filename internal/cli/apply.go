@@ -118,6 +118,7 @@ func (a *app) playCommand(p module.Play) *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:     p.Name,
+		Aliases: scriptsOf(p.Name),
 		GroupID: "play",
 		Short:   p.Short,
 		Example: fmt.Sprintf("  pigsty %s -l PATTERN\n  pigsty %s -l PATTERN --check", p.Name, p.Name),

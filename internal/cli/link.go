@@ -22,6 +22,17 @@ var scripts = map[string]string{
 	"pgsql-svc": "pgsql-svc", "pgsql-ext": "pgsql-ext",
 }
 
+// scriptsOf returns the scripts that run a play under another name.
+func scriptsOf(play string) []string {
+	var names []string
+	for script, runs := range scripts {
+		if runs == play && script != play {
+			names = append(names, script)
+		}
+	}
+	return names
+}
+
 // positional turns the plain arguments of a play into a limit and extra
 // variables, as Pigsty's scripts do: `pgsql-user CLUSTER USER`, `node HOST…`.
 // Adding hosts to a PostgreSQL cluster covers the whole cluster: the services,

@@ -192,10 +192,10 @@ func TestTags(t *testing.T) {
 
 func TestRemoves(t *testing.T) {
 	s := newSite(t, "x.yml", `{all: {children: {a: {hosts: {10.0.0.1: {pg_seq: 1, pg_role: primary}, 10.0.0.2: {pg_seq: 2, pg_role: replica, pg_safeguard: true}}, vars: {pg_cluster: a}}}}}`, nil)
-	if names, refused := removes(s, s.Hosts()[:1]); len(names) != 1 || names[0] != "a" || len(refused) != 0 {
+	if names, refused := removes(s, s.Hosts()[:1]); len(names) != 1 || names[0] != "a-1" || len(refused) != 0 {
 		t.Errorf("first host: %v, %v", names, refused)
 	}
-	if _, refused := removes(s, s.Hosts()); len(refused) != 1 {
-		t.Errorf("both hosts: %v", refused)
+	if names, refused := removes(s, s.Hosts()); len(refused) != 1 || len(names) != 1 || names[0] != "a" {
+		t.Errorf("both hosts: %v, %v", names, refused)
 	}
 }
