@@ -18,6 +18,10 @@ const hidden = "******"
 var (
 	sensitiveKey = `["']?(?:[\w.-]*(?:pass|pa?s*w[ord]+|secret|token|credential|private_key|s3_key|azure_key)[\w.-]*` +
 		`|https?_proxy|all_proxy|[\w-]*(?:pgurl|exporter_url)|pgsodium_key|dst_pg|src_pg|sub_conn|minio_extra_vars|nginx_users)["']?`
+
+	// maybeSensitive is a part of every sensitiveKey, and quick to look for.
+	maybeSensitive = regexp.MustCompile(`(?i)pas|pa?s*w|secret|token|credential|private_key|s3_key|azure_key|pgsodium_key|_proxy|pgurl|exporter_url|(?:dst|src)_pg|sub_conn|extra_vars|nginx_users`)
+
 	quotedValue = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?`
 	blockValue  = regexp.MustCompile(`(?i)^\s*(?:-\s+)?` + sensitiveKey + `\s*:\s+(?:(` + quotedValue + `)\s*(?:#.*)?$|(\S.*))`)
 	flowValue   = regexp.MustCompile(`(?i)` + sensitiveKey + `\s*[:=]\s*((?:` + quotedValue + `|\{[^{}]*\}?|\[[^\[\]]*\]?)[^{}\[\],]*|[^\s{}\[\]"',][^{}\[\],]*)`)
@@ -26,6 +30,9 @@ var (
 // Hide returns line with what looks like a secret masked, and where the
 // character that col (from 1) names is in it.
 func Hide(line []byte, col int) ([]byte, int) {
+	if !maybeSensitive.Match(line) {
+		return line, col
+	}
 	out := make([]byte, 0, len(line))
 	spans := flowValue.FindAllSubmatchIndex(line, -1)
 	if m := blockValue.FindSubmatchIndex(line); m != nil {
@@ -59,13 +66,19 @@ func (l List) Masked(sources map[string][]byte) List {
 		lines[name] = splitLines(data)
 	}
 	out := slices.Clone(l)
+	masked := map[Pos][]byte{} // by line: many messages may be about one
 	for i, d := range out {
 		source := lines[d.Pos.File]
 		if d.Pos.Line < 1 || d.Pos.Line > len(source) {
 			continue
 		}
 		line := source[d.Pos.Line-1]
-		shown, _ := Hide(line, 0)
+		at := Pos{File: d.Pos.File, Line: d.Pos.Line}
+		shown, ok := masked[at]
+		if !ok {
+			shown, _ = Hide(line, 0)
+			masked[at] = shown
+		}
 		mask := func(part string) string {
 			raw := []byte(strings.Trim(part, `"*&`))
 			if bytes.Contains(line, raw) && !bytes.Contains(shown, raw) {

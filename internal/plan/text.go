@@ -33,15 +33,16 @@ func (p *Plan) Text(w io.Writer, style Style) {
 		items[it.Step.Host] = append(items[it.Step.Host], it)
 	}
 	for _, h := range p.Hosts {
-		if h.Error != "" {
-			fmt.Fprintf(w, "%s%s%s  %snot reached: %s%s\n\n", c.bold, hostTitle(h), c.off, c.red, indentRest(h.Error), c.off)
-			continue
-		}
 		var lines strings.Builder
 		for _, it := range items[h.Name] {
-			it.text(&lines, c, style.Verbose)
+			if h.Error == "" || it.Step.Cluster != "" && it.Error == "" { // another member answered
+				it.text(&lines, c, style.Verbose)
+			}
 		}
-		if lines.Len() > 0 {
+		switch {
+		case h.Error != "":
+			fmt.Fprintf(w, "%s%s%s  %snot reached: %s%s\n%s\n", c.bold, hostTitle(h), c.off, c.red, indentRest(h.Error), c.off, lines.String())
+		case lines.Len() > 0:
 			fmt.Fprintf(w, "%s%s%s\n%s\n", c.bold, hostTitle(h), c.off, lines.String())
 		}
 	}

@@ -79,7 +79,7 @@ func (w *world) floor(t *testing.T) time.Duration {
 	for n := byte(11); n <= 13; n++ {
 		w.on(t, n, "systemctl stop floor-patroni floor-pgbouncer floor-haproxy; pkill -9 -u postgres; sleep 0.3; rm -rf /floor")
 	}
-	w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl --user "root:$(cat /etc/etcd/etcd.pass)" del --prefix /floor/`)
+	w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl del --prefix /floor/`)
 	return r.took
 }
 

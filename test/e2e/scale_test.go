@@ -45,7 +45,7 @@ func removal(t *testing.T, w *world) {
 	for n := byte(11); n <= 13; n++ {
 		gone(t, w, n)
 	}
-	if keys := w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl --user "root:$(cat /etc/etcd/etcd.pass)" get --prefix /pg/pg-test --keys-only`); keys != "" {
+	if keys := w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl get --prefix /pg/pg-test --keys-only`); keys != "" {
 		t.Errorf("left in etcd:\n%s", keys)
 	}
 	w.must(t, "deploy") // and it can be made again

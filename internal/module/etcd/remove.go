@@ -66,6 +66,9 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		}
 		stopped := b.Tag("etcd_svc", "etcd_stop", "etcd_data").Add(&resource.UnitAbsent{Name: unitName})
 		b = b.After(stopped)
+		for _, dir := range etcd.Leftovers(unitName) {
+			b.Tag("etcd_svc", "etcd_stop").Add(&resource.Absent{Path: dir, Tree: true})
+		}
 		if m.EtcdRmData {
 			b.Tag("etcd_data").Add(
 				&resource.Absent{Path: m.EtcdData, Tree: true, Reason: "etcd_rm_data is true", Impact: resource.ImpactDataLoss},

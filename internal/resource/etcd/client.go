@@ -37,8 +37,9 @@ type Client struct {
 
 // Error is what etcd said of a request that it refused.
 type Error struct {
-	Path string
-	Text string // "etcdserver: user name already exists"
+	Path   string
+	Status int    // of HTTP: 404 is what this version of etcd does not have
+	Text   string // "etcdserver: user name already exists"
 }
 
 // Error names the request and what etcd said.
@@ -48,6 +49,12 @@ func (e *Error) Error() string { return fmt.Sprintf("etcd: %s: %s", e.Path, e.Te
 func says(err error, text string) bool {
 	var e *Error
 	return errors.As(err, &e) && strings.Contains(e.Text, text)
+}
+
+// missing reports whether err is etcd's word that it has no such request.
+func missing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Text == "Not Found"
 }
 
 // What etcd says: server/auth/store.go, server/etcdserver/errors.go, api/v3rpc/rpctypes/error.go.
@@ -64,6 +71,9 @@ const (
 	saysNotInSync     = "learner member which is in sync"
 	saysNotLearner    = "can only promote a learner"
 	saysPeerExists    = "Peer URLs already exists"
+
+	// of a gateway whose own server has not started yet, or has stopped
+	saysHalfway = "malformed header: missing HTTP content-type"
 )
 
 // ErrUnreachable is a cluster of which no endpoint answers.
@@ -81,7 +91,9 @@ func (a API) Client(read func(path string) ([]byte, error)) (*Client, error) {
 	transport := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
 		TLSClientConfig: &tls.Config{},
-		IdleConnTimeout: 10 * time.Second,
+		// A member that waits for a quorum accepts connections and serves none.
+		TLSHandshakeTimeout: 3 * time.Second,
+		IdleConnTimeout:     10 * time.Second,
 	}
 	if a.CAFile != "" {
 		pem, err := read(a.CAFile)
@@ -180,12 +192,14 @@ func (c *Client) post(ctx context.Context, path string, in, out any) error {
 			body, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 			resp.Body.Close()
 			if err == nil {
-				if resp.StatusCode == http.StatusServiceUnavailable { // this member has no leader, another may
-					failures = append(failures, answer(path, resp.StatusCode, body))
-					continue
-				}
 				if resp.StatusCode != http.StatusOK {
-					return answer(path, resp.StatusCode, body)
+					err := answer(path, resp.StatusCode, body)
+					// This member has no leader, or is about to start or stop; another may answer.
+					if resp.StatusCode == http.StatusServiceUnavailable || says(err, saysHalfway) {
+						failures = append(failures, err)
+						continue
+					}
+					return err
 				}
 				if out == nil {
 					return nil
@@ -213,5 +227,5 @@ func answer(path string, status int, body []byte) error {
 	if e.Error == "" {
 		e.Error = e.Message
 	}
-	return &Error{Path: path, Text: e.Error}
+	return &Error{Path: path, Status: status, Text: e.Error}
 }

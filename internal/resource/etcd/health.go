@@ -64,7 +64,8 @@ func (e Health) Apply(ctx context.Context, h *resource.Host) error {
 	return wait(ctx, h, e.unit(), e.Timeout, "etcd member "+e.Name, func() string { return e.problem(ctx, h) })
 }
 
-// wait calls problem until it returns "".
+// wait calls problem until it returns "", the time is over, or unit has failed
+// if one is given.
 func wait(ctx context.Context, h *resource.Host, unit string, timeout time.Duration, what string, problem func() string) error {
 	begin := time.Now()
 	for every := 100 * time.Millisecond; ; every = min(2*every, time.Second) {
@@ -72,15 +73,20 @@ func wait(ctx context.Context, h *resource.Host, unit string, timeout time.Durat
 		if why == "" {
 			return nil
 		}
-		state, err := h.Units.Show(ctx, unit)
-		failed := err == nil && state.Active == "failed"
+		failed := false
+		if unit != "" {
+			state, err := h.Units.Show(ctx, unit)
+			failed = err == nil && state.Active == "failed"
+		}
 		if failed || time.Since(begin) > timeout {
 			text := fmt.Sprintf("%s, after %s", why, timeout)
 			if failed {
 				text = unit + " has failed; " + why
 			}
-			if journal := strings.TrimSpace(h.Units.Journal(ctx, unit, 15)); journal != "" {
-				text += "\njournal of " + unit + ":\n" + journal
+			if unit != "" {
+				if journal := strings.TrimSpace(h.Units.Journal(ctx, unit, 15)); journal != "" {
+					text += "\njournal of " + unit + ":\n" + journal
+				}
 			}
 			return fmt.Errorf("waiting for %s: %s", what, text)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,9 @@ import (
 
 // Member makes a host join a cluster that runs already. While no other member
 // answers there is nothing to join: the host is part of a new cluster, whose
-// configuration names all its members.
+// configuration names all its members. That is so unless the cluster is known to
+// be Formed: beginning another one beside it, with most of the members, would
+// tear apart what its members agreed on.
 //
 // The member is added as a learner, so that the cluster keeps its quorum whatever
 // becomes of the new host, started once with a configuration that names exactly
@@ -29,6 +32,7 @@ type Member struct {
 	Config    string        // /etc/etcd/etcd.conf, as YAML
 	Binary    string        // /usr/bin/etcd
 	DataDir   string        // /data/etcd
+	Formed    bool          // the cluster exists, whether or not it answers now
 	Timeout   time.Duration // 0 means 2 minutes
 	After     []string      // keys of resources that come before
 }
@@ -37,10 +41,20 @@ var _ resource.Requirer = Member{}
 
 // What a first start reads; gone after it, and at a reboot.
 const (
-	joinConfig = "/run/etcd/join.conf"
-	joinDir    = "/run/systemd/system/"
+	runDir     = "/run/etcd"
+	joinConfig = runDir + "/join.conf"
 	joinFile   = "/50-join.conf"
 )
+
+func dropInDir(unit string) string { return "/run/systemd/system/" + unit + ".d" }
+
+// Leftovers are the directories in which a join that broke off leaves something
+// that a later start of unit would read.
+func Leftovers(unit string) []string { return []string{runDir, dropInDir(unit)} }
+
+// joining is the file that holds the ID as which this host is joining, so that
+// data which it already has is known to be of this life.
+func (m Member) joining() string { return path.Join(path.Dir(m.Config), "etcd.joining") }
 
 func (m Member) withDefaults() Member {
 	for _, f := range []struct {
@@ -85,6 +99,9 @@ func (m Member) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		peers, err = c.Members(ctx)
 	}
 	if errors.Is(err, ErrUnreachable) {
+		if m.Formed && !m.hasData(h) {
+			return resource.Change{Action: resource.Create, Reason: "joins a cluster that does not answer now"}, nil
+		}
 		return resource.Change{}, nil
 	}
 	if err != nil {
@@ -94,7 +111,7 @@ func (m Member) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 	c2 := resource.Change{Action: resource.Create}
 	switch {
 	case !listed:
-		if err := m.stale(h); err != nil {
+		if err := m.stale(h, ""); err != nil {
 			return resource.Change{}, err
 		}
 		c2.Reason = fmt.Sprintf("joins %d members", len(peers))
@@ -102,20 +119,39 @@ func (m Member) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		c2.Reason = "was added, but has not started"
 	case self.Learner:
 		c2.Reason = "has started, but does not vote yet"
+	case m.untidy(h):
+		c2 = resource.Change{Action: resource.Update, Reason: "has joined; what only its first start needs is still there"}
 	default:
 		return resource.Change{}, nil
 	}
 	return c2, nil
 }
 
-// stale refuses data of another life: a member that was removed cannot come
-// back with it.
-func (m Member) stale(h *resource.Host) error {
+func (m Member) hasData(h *resource.Host) bool {
 	names, err := h.Files.List(m.DataDir + "/member")
-	if err != nil || len(names) == 0 {
+	return err == nil && len(names) > 0
+}
+
+// stale refuses data of another life: a member that was removed cannot come
+// back with it. What it got while joining as the member with id is its own.
+func (m Member) stale(h *resource.Host, id string) error {
+	if !m.hasData(h) {
 		return nil
 	}
-	return fmt.Errorf("%s has the data of another cluster, or of a member that was removed: move it away for %s to join", m.DataDir, m.Name)
+	if mine, err := h.Files.Read(m.joining()); err == nil && id != "" && string(mine) == id {
+		return nil
+	}
+	return fmt.Errorf("%s has the data of another cluster, or of a member that was removed: finish its removal by etcd-rm, or move it away, for %s to join", m.DataDir, m.Name)
+}
+
+// untidy reports whether anything is there that tidy removes.
+func (m Member) untidy(h *resource.Host) bool {
+	for _, p := range []string{dropInDir(m.Unit) + joinFile, joinConfig, m.joining()} {
+		if _, err := h.Files.Stat(p); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Apply adds, starts and promotes the member. Whatever an earlier apply did of
@@ -131,7 +167,7 @@ func (m Member) Apply(ctx context.Context, h *resource.Host) error {
 		return fmt.Errorf("adding etcd member %s: %w", m.Name, err)
 	}
 	if self.Name == "" {
-		if err := m.start(ctx, h, peers); err != nil {
+		if err := m.start(ctx, h, self.ID, peers); err != nil {
 			return fmt.Errorf("starting etcd member %s: %w", m.Name, err)
 		}
 	}
@@ -146,12 +182,15 @@ func (m Member) Apply(ctx context.Context, h *resource.Host) error {
 		_, why := c.Healthy(ctx, m.ClientURL)
 		return why
 	})
-	return errors.Join(err, m.tidy(ctx, h))
+	if err != nil {
+		return errors.Join(err, m.tidy(ctx, h))
+	}
+	return errors.Join(h.Files.Remove(m.joining()), m.tidy(ctx, h))
 }
 
 // add makes the member part of the list, when all others are well.
 func (m Member) add(ctx context.Context, h *resource.Host, c *Client) (self Peer, peers []Peer, err error) {
-	err = wait(ctx, h, m.Unit, m.Timeout, "the other members", func() string {
+	err = wait(ctx, h, "", m.Timeout, "the other members", func() string {
 		var err error
 		if peers, err = c.Members(ctx); err != nil {
 			return err.Error()
@@ -182,9 +221,12 @@ func (m Member) add(ctx context.Context, h *resource.Host, c *Client) (self Peer
 	return self, peers, err
 }
 
-// start starts the unit once with the members there are.
-func (m Member) start(ctx context.Context, h *resource.Host, peers []Peer) error {
-	if err := m.stale(h); err != nil {
+// start starts the unit once with the members there are, as the one with id.
+func (m Member) start(ctx context.Context, h *resource.Host, id string, peers []Peer) error {
+	if err := m.stale(h, id); err != nil {
+		return err
+	}
+	if err := h.Files.Write(m.joining(), []byte(id), 0o644, resource.Owner{}); err != nil {
 		return err
 	}
 	config, err := h.Files.Read(m.Config)
@@ -207,13 +249,13 @@ func (m Member) start(ctx context.Context, h *resource.Host, peers []Peer) error
 	}
 	text := setLine(string(config), "initial-cluster", strings.Join(cluster, ","))
 	text = setLine(text, "initial-cluster-state", "existing")
-	if err := h.Files.Mkdir("/run/etcd", 0o755, resource.Owner{}); err != nil {
+	if err := h.Files.Mkdir(runDir, 0o755, resource.Owner{}); err != nil {
 		return err
 	}
 	if err := h.Files.Write(joinConfig, []byte(text), info.Mode.Perm(), info.Owner); err != nil {
 		return err
 	}
-	dir := joinDir + m.Unit + ".d"
+	dir := dropInDir(m.Unit)
 	if err := h.Files.Mkdir(dir, 0o755, resource.Owner{}); err != nil {
 		return err
 	}
@@ -224,20 +266,20 @@ func (m Member) start(ctx context.Context, h *resource.Host, peers []Peer) error
 	if err := h.Units.DaemonReload(ctx); err != nil {
 		return err
 	}
-	if err := h.Units.Restart(ctx, m.Unit); err != nil {
+	within, cancel := context.WithTimeout(ctx, m.Timeout)
+	defer cancel()
+	if err := h.Units.Restart(within, m.Unit); err != nil {
 		journal := h.Units.Journal(ctx, m.Unit, 15)
 		return errors.Join(fmt.Errorf("%w\n%s", err, strings.TrimSpace(journal)), m.tidy(ctx, h))
 	}
 	return nil
 }
 
-// tidy removes what only the first start needs. The running process is left alone.
+// tidy removes the settings that only the first start needs. The running process
+// is left alone.
 func (m Member) tidy(ctx context.Context, h *resource.Host) error {
-	dir := joinDir + m.Unit + ".d"
-	if _, err := h.Files.Stat(dir + joinFile); err != nil {
-		return nil
-	}
-	return errors.Join(h.Files.Remove(dir+joinFile), h.Files.Remove(joinConfig), h.Units.DaemonReload(ctx))
+	dropIn := h.Files.Remove(dropInDir(m.Unit) + joinFile)
+	return errors.Join(dropIn, h.Files.Remove(joinConfig), h.Units.DaemonReload(ctx))
 }
 
 // setLine replaces the value of a top-level key of a YAML file.
