@@ -24,6 +24,7 @@ func Open(control resource.Control) (*resource.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	facts.Units = manifest.Units()
 	commands := &commands{names: names}
 	h := &resource.Host{
 		Files: files, Units: &units{commands: commands}, Accounts: &accounts{names: names, commands: commands},

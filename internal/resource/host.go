@@ -282,6 +282,7 @@ type Facts struct {
 	MaxFiles  int               `json:"max_files"`           // the most open files that a unit may ask for
 	OOMAdjust bool              `json:"oom_adjust"`          // units may lower OOMScoreAdjust
 	DNS       []string          `json:"dns,omitempty"`       // name servers in use
+	Units     []string          `json:"units,omitempty"`     // units that runs started here and did not remove, sorted
 }
 
 // ErrNotLeader is returned by a resource of a cluster's leader when the host

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"sync"
 )
 
@@ -106,6 +107,16 @@ func (m *Manifest) Unit(name string) (Loaded, bool) {
 	defer m.mu.Unlock()
 	l, ok := m.units[name]
 	return l, ok
+}
+
+// Units returns the names of the units of which it is known what they had loaded, sorted.
+func (m *Manifest) Units() []string {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.units))
 }
 
 // SetUnit remembers what the named unit has loaded.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +37,11 @@ type PackageItem struct {
 	// separator: "17.2" accepts 17.2-1.pgdg13+1.
 	Version string
 	Latest  bool // upgrade when the repositories have a newer one
+	// Release is the part of Name that the parameter ReleaseOf decides: 17 of
+	// postgresql-17, which pg_version says. Empty where Name is all there is.
+	Release, ReleaseOf string
+	// Optional is left out, and said to be, where no repository has it.
+	Optional bool
 }
 
 var (
@@ -65,6 +69,7 @@ func (p *Packages) Merge(o *Packages) *Packages {
 		}
 		have := &m.Items[i]
 		have.Latest = have.Latest || item.Latest
+		have.Optional = have.Optional && item.Optional
 		if have.Version == "" {
 			have.Version = item.Version
 		}
@@ -76,8 +81,8 @@ func (p *Packages) Merge(o *Packages) *Packages {
 }
 
 // Diff names the packages to install with the versions that they will have. A
-// package that no repository has is an error, unless the index is yet to be
-// read: then the change is unknown until it is.
+// package that no repository has is an error unless it is optional, or the
+// index is yet to be read: then the change is unknown until it is.
 func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	todo, installed, err := p.missing(h)
 	if err != nil || len(todo) == 0 {
@@ -102,12 +107,14 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, fmt.Errorf("ask the package index: %w", err)
 	}
-	if lost := absent(todo, candidates, installed); len(lost) > 0 {
+	lost, spared := absent(todo, candidates, installed)
+	if len(lost) > 0 {
 		if time.Since(read) > indexTrust {
 			return p.unknown(todo, "after the package index is read again, which is a day old"), nil
 		}
-		return Change{}, p.advise(ctx, h, lost)
+		return Change{}, advise(ctx, h, lost)
 	}
+	todo = without(todo, spared)
 	var c Change
 	for _, item := range todo {
 		version := candidates[item.Name]
@@ -121,8 +128,10 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 		if !slices.ContainsFunc(c.Attrs, func(a Attr) bool { return a.Old == "" }) {
 			c.Action, c.Reason = Update, "another version is wanted"
 		}
+		c.Note = leftOut(spared)
+		return c, nil
 	}
-	return c, nil
+	return Change{Skipped: leftOut(spared)}, nil
 }
 
 // Apply installs what is missing. When the index turns out to be stale it is
@@ -138,9 +147,11 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 		h.Control.Log(ctx, "reading the package index: "+why)
 		return h.Packages.Refresh(ctx)
 	}
-	if read, err := h.Packages.IndexTime(); err != nil {
+	read, err := h.Packages.IndexTime()
+	if err != nil {
 		return err
-	} else if read.IsZero() {
+	}
+	if read.IsZero() {
 		if err := refresh("it was not read since the repositories were configured"); err != nil {
 			return err
 		}
@@ -150,15 +161,19 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 		if err != nil {
 			return fmt.Errorf("ask the package index: %w", err)
 		}
-		lost := absent(todo, candidates, installed)
+		lost, spared := absent(todo, candidates, installed)
 		if len(lost) > 0 && refreshed {
-			return p.advise(ctx, h, lost)
+			return advise(ctx, h, lost)
 		}
-		if len(lost) > 0 {
-			if err := refresh("it does not have " + strings.Join(names(lost), " ")); err != nil {
+		if len(lost) > 0 || len(spared) > 0 && !refreshed && time.Since(read) > indexTrust {
+			if err := refresh("it does not have " + strings.Join(names(append(lost, spared...)), " ")); err != nil {
 				return err
 			}
 			continue
+		}
+		todo := without(todo, spared)
+		if len(todo) == 0 {
+			return nil
 		}
 		err = h.Packages.Install(ctx, specs(todo)...)
 		if errors.Is(err, ErrFetch) && !refreshed {
@@ -208,50 +223,6 @@ func (p *Packages) unknown(todo []PackageItem, when string) Change {
 	return c
 }
 
-// advise is the error for packages that no repository has.
-func (p *Packages) advise(ctx context.Context, h *Host, lost []PackageItem) error {
-	var errs []error
-	for _, item := range lost {
-		offer := "they have nothing like it. Add a repository that carries it"
-		if found, err := h.Packages.Search(ctx, similar(item.Name)); err == nil && len(found) > 0 {
-			more := ""
-			if len(found) > 8 {
-				found, more = found[:8], " …"
-			}
-			offer = "they have " + strings.Join(found, ", ") + more + ". Name one of these, or add a repository that carries it"
-		}
-		errs = append(errs, fmt.Errorf("no configured repository has package %s%s; %s (repo_upstream, node_repo_modules)",
-			item.Name, by(item), offer))
-	}
-	return errors.Join(errs...)
-}
-
-// absent returns the items that have to be fetched and are nowhere.
-func absent(todo []PackageItem, candidates, installed map[string]string) []PackageItem {
-	var out []PackageItem
-	for _, item := range todo {
-		_, offered := candidates[item.Name]
-		_, have := installed[item.Name]
-		if !offered && !(have && item.Latest && item.Version == "") {
-			out = append(out, item)
-		}
-	}
-	return out
-}
-
-var digits = regexp.MustCompile(`[0-9]+`)
-
-// similar is a glob for packages that a reader of name may have meant.
-func similar(name string) string {
-	if digits.MatchString(name) {
-		return digits.ReplaceAllString(name, "*")
-	}
-	if stem, _, ok := strings.Cut(name, "-"); ok && len(stem) > 2 {
-		return stem + "-*"
-	}
-	return name + "*"
-}
-
 // satisfies reports whether the installed version have is what want asks for.
 func satisfies(have, want string) bool {
 	if want == "" || have == want {
@@ -262,13 +233,6 @@ func satisfies(have, want string) bool {
 	}
 	rest, ok := strings.CutPrefix(have, want)
 	return ok && (rest == "" || strings.ContainsAny(rest[:1], ".-+~"))
-}
-
-func by(item PackageItem) string {
-	if item.For == "" {
-		return ""
-	}
-	return " (wanted by " + item.For + ")"
 }
 
 func names(items []PackageItem) []string {

@@ -70,7 +70,7 @@ func (w *world) floor(t *testing.T) time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, script, w.box.ConfigPath(), w.addr(10), w.addr(11), w.addr(12), w.addr(13))
-	c.Env = append(os.Environ(), "FLOOR_ETCD=Etcd.Test")
+	c.Env = []string{"FLOOR_ETCD=Etcd.Test"}
 	r := w.run(t, c)
 	if r.status != 0 {
 		t.Fatalf("floor.sh: status %d\n%s", r.status, r.out)

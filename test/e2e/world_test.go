@@ -169,6 +169,7 @@ func (w *world) run(t *testing.T, c *exec.Cmd) result {
 	t.Helper()
 	var out bytes.Buffer
 	c.Dir, c.Stdout, c.Stderr = w.dir, &out, &out
+	c.Env = append(append(os.Environ(), c.Env...), w.env...)
 	began := time.Now()
 	err := c.Run()
 	var exit *exec.ExitError

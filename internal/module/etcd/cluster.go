@@ -40,6 +40,10 @@ func members(s *module.Site) []member {
 // instance is the member's name: etcd-1.
 func (m member) instance() string { return fmt.Sprintf("%s-%d", m.EtcdCluster, *m.EtcdSeq) }
 
+// served reports whether the member is known to have been ready once, which it
+// is only as part of a cluster that had most of its members.
+func (m member) served() bool { return slices.Contains(m.Facts.Units, unitName) }
+
 func (m member) clientURL() string {
 	return "https://" + net.JoinHostPort(m.Host.Name(), strconv.Itoa(m.EtcdPort))
 }

@@ -168,6 +168,7 @@ func (m member) launch(b *plan.Builder, all []member, first bool) {
 		API:  m.api(caFile, others...),
 		Name: m.instance(), PeerURL: m.peerURL(), ClientURL: m.clientURL(),
 		Unit: unitName, Config: initial, Binary: "/usr/bin/etcd", DataDir: m.EtcdData, After: needs,
+		Formed: slices.ContainsFunc(others, member.served),
 	}
 	launch := b.Tag("etcd_launch").Exclusive("etcd")
 	unit := &resource.Unit{

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	"pigsty/internal/resource"
@@ -59,6 +60,10 @@ var aliases = map[string]map[string]string{
 	},
 }
 
+// spare is the alias whose packages a cluster runs without where repositories
+// do not have them, as Debian 12 has no pgvector.
+const spare = "pgsql-basic"
+
 // expandPackages returns the packages that the lines of a parameter stand for,
 // each once, in the order they are named.
 func expandPackages(family string, lines []string, version, parameter string) []resource.PackageItem {
@@ -66,29 +71,29 @@ func expandPackages(family string, lines []string, version, parameter string) []
 		family = "deb"
 	}
 	var out []resource.PackageItem
-	seen := map[string]bool{}
-	var add func(word string)
-	add = func(word string) {
-		if seen[word] {
-			return
-		}
-		seen[word] = true
+	var add func(word string, optional bool)
+	add = func(word string, optional bool) {
 		if list, ok := aliases[family][word]; ok {
 			for w := range strings.FieldsSeq(list) {
-				add(w)
+				add(w, optional || word == spare)
 			}
 			return
 		}
 		name := strings.NewReplacer("${pg_version}", version, "$v", version).Replace(word)
-		wanted := parameter
+		item := resource.PackageItem{Name: name, For: parameter, Optional: optional}
 		if name != word {
-			wanted += " with pg_version " + version
+			item.For += " with pg_version " + version
+			item.Release, item.ReleaseOf = version, "pg_version"
 		}
-		out = append(out, resource.PackageItem{Name: name, For: wanted})
+		if i := slices.IndexFunc(out, func(have resource.PackageItem) bool { return have.Name == name }); i >= 0 {
+			out[i].Optional = out[i].Optional && optional
+			return
+		}
+		out = append(out, item)
 	}
 	for _, line := range lines {
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\n' }) {
-			add(word)
+			add(word, false)
 		}
 	}
 	return out

@@ -14,7 +14,7 @@ func (c *Client) AuthEnabled(ctx context.Context) (bool, error) {
 	var out struct{ Enabled bool }
 	nobody := c.as("", secret.Value{})
 	err := nobody.call(ctx, "/v3/auth/status", empty{}, &out)
-	if missing(err) { // before etcd 3.5; what else only root may see answers the same
+	if unserved(err) { // before etcd 3.5; what else only root may see answers the same
 		out.Enabled = false
 		err = nobody.call(ctx, "/v3/auth/user/list", empty{}, &empty{})
 	}

@@ -38,7 +38,7 @@ type Client struct {
 // Error is what etcd said of a request that it refused.
 type Error struct {
 	Path   string
-	Status int    // of HTTP: 404 is what this version of etcd does not have
+	Status int    // of HTTP
 	Text   string // "etcdserver: user name already exists"
 }
 
@@ -51,10 +51,11 @@ func says(err error, text string) bool {
 	return errors.As(err, &e) && strings.Contains(e.Text, text)
 }
 
-// missing reports whether err is etcd's word that it has no such request.
-func missing(err error) bool {
+// unserved reports whether err says that this version of etcd does not know
+// the request. What etcd itself refuses or does not find begins with its name.
+func unserved(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Text == "Not Found"
+	return errors.As(err, &e) && e.Status == http.StatusNotFound && !strings.HasPrefix(e.Text, "etcdserver: ")
 }
 
 // What etcd says: server/auth/store.go, server/etcdserver/errors.go, api/v3rpc/rpctypes/error.go.
