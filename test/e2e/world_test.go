@@ -51,9 +51,10 @@ func TestMain(m *testing.M) {
 // world is sandbox hosts and an inventory about them.
 type world struct {
 	box     *sandbox.Sandbox
-	dir     string // where the inventory lies
-	cluster string // the PostgreSQL cluster that leader and whole ask about: pg-test
-	entries []byte // the hosts through which a writer connects, the first that lets it
+	dir     string   // where the inventory lies
+	cluster string   // the PostgreSQL cluster that leader and whole ask about: pg-test
+	entries []byte   // the hosts through which a writer connects, the first that lets it
+	env     []string // what commands have in their environment, besides
 }
 
 // newWorld boots hosts with the given last bytes of their addresses in subnet, a /24
