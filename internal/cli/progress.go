@@ -26,12 +26,13 @@ type progress struct {
 	paint  func(colour, text string) string
 	labels map[string]string
 
-	mu      sync.Mutex
-	hosts   map[string]*hostProgress
-	order   []string
-	drawn   int // lines on the screen that belong to the live view
-	stopped chan struct{}
-	ticker  *time.Ticker
+	mu       sync.Mutex
+	applying bool
+	hosts    map[string]*hostProgress
+	order    []string
+	drawn    int // lines on the screen that belong to the live view
+	stopped  chan struct{}
+	ticker   *time.Ticker
 }
 
 type hostProgress struct {
@@ -88,6 +89,7 @@ func (p *progress) tick() {
 func (p *progress) expect(pl *plan.Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.applying = true
 	for _, it := range pl.Items {
 		if !it.Change.Empty() && it.Change.Skipped == "" {
 			p.host(it.Step.Host).total++
@@ -128,7 +130,9 @@ func (p *progress) event(e engine.Event) {
 		p.say("%s  %s %s: %s", p.title(e.Host), p.paint("31", "failed"), e.Step, e.Text)
 	case engine.HostDown:
 		h.state = "lost"
-		p.say("%s  %s %s", p.title(e.Host), p.paint("31", "not reached:"), e.Text)
+		if p.applying { // else the plan says so
+			p.say("%s  %s %s", p.title(e.Host), p.paint("31", "lost:"), e.Text)
+		}
 	}
 }
 
@@ -162,7 +166,7 @@ func (p *progress) title(host string) string {
 // tell the rest.
 func (p *progress) say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if p.quiet || p.live && !strings.Contains(text, "failed") && !strings.Contains(text, "not reached") {
+	if p.quiet || p.live && !strings.Contains(text, "failed") && !strings.Contains(text, "lost:") {
 		return
 	}
 	p.erase()

@@ -33,7 +33,7 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 		{"as nobody we know", ", ansible_user: stranger", "stranger"},
 		{"by the user's ssh config, through a jump host", ", ansible_ssh_common_args: '', ansible_ssh_private_key_file: ''", ""},
 	}
-	config := fmt.Sprintf("Host %s\n  ProxyJump root@%s\nInclude %s\n", w.addr(11), w.addr(10), w.box.ConfigPath())
+	config := fmt.Sprintf("Include %s\nHost %s\n  ProxyJump root@%s\n", w.box.ConfigPath(), w.addr(11), w.addr(10))
 	home := filepath.Join(w.dir, "home")
 	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
 		t.Fatal(err)
@@ -41,9 +41,12 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 	if err := os.WriteFile(filepath.Join(home, ".ssh", "config"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.env = []string{"HOME=" + home}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			w.env = nil
+			if strings.Contains(c.name, "ssh config") {
+				w.env = []string{"HOME=" + home}
+			}
 			w.inventory(t, hosts(c.vars))
 			r := w.pigsty(t, "node", "-t", "node_ulimit")
 			if strings.Contains(r.out, "Sudo.Test") {
@@ -62,6 +65,7 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 		})
 	}
 	t.Run("a changed host key is refused", func(t *testing.T) {
+		w.env = nil
 		text, err := os.ReadFile(w.box.KnownHostsPath())
 		if err != nil {
 			t.Fatal(err)

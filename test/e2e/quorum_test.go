@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -227,27 +225,50 @@ func etcdShrinks(t *testing.T, w *world) {
 	w.settled(t)
 }
 
-// joinKilled kills the program while a member joins, again and again: the next
-// run goes on from there.
+// joinKilled breaks a join off on the host that joins, each time at another
+// moment: the next run goes on from there.
 func joinKilled(t *testing.T, w *world) {
-	for _, after := range []time.Duration{1100, 1500, 2000, 2600} {
-		w.must(t, "etcd-rm", "-l", w.addr(12), "--yes", "etcd-3")
-		c := exec.Command(binary, "etcd")
-		c.Dir = w.dir
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(after * time.Millisecond)
-		_ = c.Process.Signal(syscall.SIGKILL)
-		_ = c.Wait()
-		// Neither may the agent end what it is at: the host breaks off.
-		w.on(t, 12, "pkill -9 -f 'agent/[0-9a-f]* agent' || true")
-		state := w.on(t, 12, "systemctl is-active etcd; ls /data/etcd /run/etcd /run/systemd/system/etcd.service.d 2>/dev/null || true")
-		t.Logf("killed after %d ms: %s", after, strings.Join(strings.Fields(state), " "))
-		w.mustSoon(t, "etcd")
-		voters(t, w, 3)
-		w.on(t, 12, "test ! -e /run/systemd/system/etcd.service.d/50-join.conf -a ! -e /run/etcd/join.conf")
+	ctx := context.Background()
+	const dropIn = "/run/systemd/system/etcd.service.d/50-join.conf"
+	cases := []struct {
+		moment string
+		comes  string // a command that succeeds from then on
+		power  bool   // whether the whole host goes, and not just the agent
+	}{
+		{"added", "test -e /etc/etcd/etcd.joining", false},
+		{"about to start", "test -e " + dropIn, false},
+		{"started", "test -d /data/etcd/member/wal", false},
+		{"running", "systemctl -q is-active etcd", false},
+		{"started, and its host goes off", "test -d /data/etcd/member/wal", true},
 	}
+	for _, c := range cases {
+		t.Run(c.moment, func(t *testing.T) {
+			w.must(t, "etcd-rm", "-l", w.addr(12), "--yes", "etcd-3")
+			done := make(chan result)
+			go func() { done <- w.pigsty(t, "etcd") }()
+			w.on(t, 12, "until "+c.comes+"; do sleep 0.003; done; pkill -9 -f 'agent/[0-9a-f]* agent'")
+			if c.power {
+				if err := w.box.Stop(ctx, w.addr(12)); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.box.Start(ctx, w.addr(12)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if r := <-done; r.status != 3 {
+				t.Errorf("a join that broke off: status %d\n%s", r.status, r.out)
+			}
+			plan := w.pigsty(t, "plan", "etcd").out
+			if line := regexp.MustCompile(`(?m)^.*etcd member.*$`).FindString(plan); line != "" {
+				t.Log(strings.TrimSpace(line))
+			}
+			w.must(t, "etcd")
+			voters(t, w, 3)
+			w.on(t, 12, "test ! -e "+dropIn+" -a ! -e /run/etcd/join.conf -a ! -e /etc/etcd/etcd.joining")
+			w.settled(t, "etcd")
+		})
+	}
+	whole(t, w, 3)
 	w.settled(t)
 }
 
