@@ -24,6 +24,17 @@ func TestPackages(t *testing.T) {
 		"no configured repository has package postgresql-18 (wanted by pg_packages of pg-meta); they have postgresql-16, postgresql-17. Name one of these"})
 	run(t, h, lost, step{"absent too", nil, "", "no configured repository has package kafka; they have nothing like it"})
 
+	of := func(name, release string) resource.PackageItem {
+		return resource.PackageItem{Name: name, For: "pg_packages with pg_version " + release, Release: release, ReleaseOf: "pg_version"}
+	}
+	h.Apt.Index["postgresql-plpython3-17"], h.Apt.Index["postgresql-17-repack"], h.Apt.Index["postgresql-common"] = "17.5-1", "1.5", "270"
+	run(t, h, &resource.Packages{Items: []resource.PackageItem{of("postgresql-18", "18"), of("postgresql-plpython3-18", "18"), {Name: "kafka"}}},
+		step{"another release", nil, "", "no configured repository has postgresql-18 and postgresql-plpython3-18 (wanted by pg_packages with pg_version 18); " +
+			"they have all of these for pg_version 17: set that, or add a repository that carries 18 (repo_upstream, node_repo_modules)\n" +
+			"no configured repository has package kafka; they have nothing like it"})
+	run(t, h, &resource.Packages{Items: []resource.PackageItem{of("postgresql-18", "18"), of("postgresql-client-18", "18")}},
+		step{"no release", nil, "", "they have no other pg_version that has all of these. Add a repository that carries them"})
+
 	latest := &resource.Packages{Items: []resource.PackageItem{{Name: "etcd-server", Latest: true}}}
 	run(t, h, latest, step{"upgrade", nil, "change: another version is wanted\netcd-server: 3.5 → 3.6", ""})
 
@@ -34,6 +45,30 @@ func TestPackages(t *testing.T) {
 		step{"two versions", nil, "", "package patroni is wanted in two versions: 4.0 and 3 (wanted by x)"})
 
 	run(t, h, &resource.PackagesAbsent{Names: []string{"patroni", "kafka"}}, step{"remove", nil, "remove: no longer wanted\npatroni: 4.0-1 → ", ""})
+}
+
+func TestPackagesOptional(t *testing.T) {
+	h := resourcetest.New()
+	h.Apt.Index = map[string]string{"postgresql-15": "15.20", "etcd": "3.4"}
+	vector := resource.PackageItem{Name: "postgresql-15-pgvector", For: "pg_packages with pg_version 15", Optional: true}
+	p := &resource.Packages{Items: []resource.PackageItem{{Name: "postgresql-15"}, vector}}
+	const without = "no configured repository has postgresql-15-pgvector (wanted by pg_packages with pg_version 15); the rest goes on without"
+	if c, err := p.Diff(ctx, h.Host); err != nil || c.Note != without {
+		t.Errorf("the plan says %q, %v", c.Note, err)
+	}
+	run(t, h, p, step{"left out", nil, "create: not installed\npostgresql-15:  → 15.20", ""})
+	expect(t, "calls", strings.Join(h.Apt.Calls(), ";"), "install postgresql-15")
+	if c, err := p.Diff(ctx, h.Host); err != nil || !c.Empty() || c.Skipped != without {
+		t.Errorf("once the rest is there: %+v, %v", c, err)
+	}
+
+	run(t, h, p.Merge(&resource.Packages{Items: []resource.PackageItem{{Name: vector.Name, For: "pg_extensions"}}}),
+		step{"wanted by name too", nil, "", "no configured repository has package postgresql-15-pgvector (wanted by pg_packages with pg_version 15, pg_extensions)"})
+
+	// An index that is a day old may not know what there is by now.
+	h.Apt.Read, h.Apt.Remote = time.Now().Add(-48*time.Hour), map[string]string{"etcd": "3.4", vector.Name: "0.8"}
+	run(t, h, (&resource.Packages{Items: []resource.PackageItem{{Name: "etcd"}}}).Merge(p), step{"old index", nil, "create: not installed\netcd:  → 3.4", ""})
+	expect(t, "calls", strings.Join(h.Apt.Calls(), ";"), "refresh;install etcd postgresql-15-pgvector")
 }
 
 func TestPackagesIndex(t *testing.T) {

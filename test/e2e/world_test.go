@@ -55,15 +55,22 @@ type world struct {
 	cluster string   // the PostgreSQL cluster that leader and whole ask about: pg-test
 	entries []byte   // the hosts through which a writer connects, the first that lets it
 	env     []string // what commands have in their environment, besides
+	version string   // pg_version: what the hosts' system carries
 }
 
 // newWorld boots hosts with the given last bytes of their addresses in subnet, a /24
 // that no other test uses.
 func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 	t.Helper()
+	return newWorldOf(t, sandbox.DefaultOS, subnet, hosts...)
+}
+
+// newWorldOf is newWorld with hosts that run the given system.
+func newWorldOf(t *testing.T, system, subnet string, hosts ...byte) *world {
+	t.Helper()
 	prefix := netip.MustParsePrefix(subnet)
 	bridge := fmt.Sprintf("pge2e%d", prefix.Addr().As4()[2])
-	box, err := sandbox.Open(sandbox.Config{Dir: filepath.Join(os.TempDir(), "pigsty-"+bridge), ImageDir: sandbox.DefaultDir, Bridge: bridge, Subnet: prefix})
+	box, err := sandbox.Open(sandbox.Config{Dir: filepath.Join(os.TempDir(), "pigsty-"+bridge), ImageDir: sandbox.DefaultDir, Bridge: bridge, Subnet: prefix, OS: system})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +90,7 @@ func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 	if err := box.Up(ctx, addrs, func(line string) { t.Log(line) }); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{box: box, dir: filepath.Join(box.Dir(), "inventory"), cluster: "pg-test", entries: []byte{12, 13, 11}}
+	w := &world{box: box, dir: filepath.Join(box.Dir(), "inventory"), cluster: "pg-test", entries: []byte{12, 13, 11}, version: "17"}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +121,7 @@ func (w *world) inventory(t *testing.T, children string, vars ...string) {
 	b.WriteString("\n  vars:\n")
 	for _, v := range append(vars,
 		"admin_ip: "+net+".10",
-		"pg_version: 17",
+		"pg_version: "+w.version,
 		"pg_conf: tiny.yml",
 		"pg_rto: fast",
 		"node_tune: tiny",

@@ -155,6 +155,36 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestAuthStatusOfOlder checks what stands in for the request that etcd before
+// 3.5 does not have. The answers are those of 3.4.23.
+func TestAuthStatusOfOlder(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{http.StatusOK, `{"header":{"cluster_id":"1","member_id":"2","revision":"1","raft_term":"2"}}`, false},
+		{http.StatusBadRequest, `{"error":"etcdserver: user name is empty","message":"etcdserver: user name is empty","code":3}`, true},
+	} {
+		old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v3/auth/user/list" {
+				http.Error(w, "Not Found", http.StatusNotFound)
+				return
+			}
+			w.WriteHeader(c.status)
+			fmt.Fprint(w, c.body)
+		}))
+		client, err := API{Endpoints: []string{old.URL}, Username: "root"}.Client(os.ReadFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := client.AuthEnabled(t.Context()); got != c.want || err != nil {
+			t.Errorf("%s: %v, %v", c.body, got, err)
+		}
+		old.Close()
+	}
+}
+
 func TestTexts(t *testing.T) {
 	for in, want := range map[string]string{"/pg/": "/pg0", "a\xff": "b", "\xff": "\x00"} {
 		if got := string(prefixEnd(in)); got != want {

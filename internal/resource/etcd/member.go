@@ -117,6 +117,8 @@ func (m Member) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		c2.Reason = fmt.Sprintf("joins %d members", len(peers))
 	case self.Name == "":
 		c2.Reason = "was added, but has not started"
+	case len(self.ClientURLs) > 0 && !m.hasData(h): // it has served, other than a member of a cluster that is being made
+		return resource.Change{}, fmt.Errorf("%s is a member of the cluster, but %s has none of its data any more: remove it by etcd-rm, then it can join again", m.Name, m.DataDir)
 	case self.Learner:
 		c2.Reason = "has started, but does not vote yet"
 	case m.untidy(h):
@@ -167,9 +169,12 @@ func (m Member) Apply(ctx context.Context, h *resource.Host) error {
 		return fmt.Errorf("adding etcd member %s: %w", m.Name, err)
 	}
 	if self.Name == "" {
-		if err := m.start(ctx, h, self.ID, peers); err != nil {
-			return fmt.Errorf("starting etcd member %s: %w", m.Name, err)
-		}
+		err = m.start(ctx, h, self.ID, peers)
+	} else {
+		err = m.resume(ctx, h)
+	}
+	if err != nil {
+		return fmt.Errorf("starting etcd member %s: %w", m.Name, err)
 	}
 	promoted := !self.Learner
 	err = wait(ctx, h, m.Unit, m.Timeout, "etcd member "+m.Name, func() string {
@@ -271,6 +276,24 @@ func (m Member) start(ctx context.Context, h *resource.Host, id string, peers []
 	if err := h.Units.Restart(within, m.Unit); err != nil {
 		journal := h.Units.Journal(ctx, m.Unit, 15)
 		return errors.Join(fmt.Errorf("%w\n%s", err, strings.TrimSpace(journal)), m.tidy(ctx, h))
+	}
+	return nil
+}
+
+// resume starts a member that has started before, and was stopped since, as by
+// its host. The data that it has then says which members there are.
+func (m Member) resume(ctx context.Context, h *resource.Host) error {
+	state, err := h.Units.Show(ctx, m.Unit)
+	if err != nil || state.Active == "active" {
+		return err
+	}
+	if err := h.Units.DaemonReload(ctx); err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, m.Timeout)
+	defer cancel()
+	if err := h.Units.Start(within, m.Unit); err != nil {
+		return fmt.Errorf("%w\n%s", err, strings.TrimSpace(h.Units.Journal(ctx, m.Unit, 15)))
 	}
 	return nil
 }
