@@ -12,7 +12,7 @@ if [ "${1:-up}" = down ]; then
   exit
 fi
 [ "$(id -u)" = 0 ] || { echo 'the sandbox needs root: run `sudo make demo`' >&2; exit 1; }
-command -v psql >/dev/null || { say 'Installing psql'; apt-get install -y -qq --no-install-recommends postgresql-client >/dev/null; }
+command -v psql >/dev/null || { say 'Installing psql'; apt-get update -qq; apt-get install -y -qq --no-install-recommends postgresql-client >/dev/null; }
 
 say 'Booting four hosts'
 "$pigsty" sandbox up 4

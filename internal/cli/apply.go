@@ -269,6 +269,9 @@ func (r *run) carryOut(ctx context.Context) error {
 		record.event(e)
 		show.event(e)
 	})
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintln(r.app.err, "interrupted: steps that run are let finish; interrupt again to leave them to their hosts")
+	})()
 	summary := r.fleet.Apply(ctx, r.graph, r.plan)
 	show.stop()
 	record.end(summary)

@@ -42,6 +42,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	root.SetArgs(words)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := root.ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(errw, "%s %v\n", a.paint(errw, "31", "error:"), err)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -25,7 +26,12 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	if os.Getuid() != 0 {
+	flag.Parse()
+	switch {
+	case testing.Short():
+		fmt.Println("skipped: sandbox hosts take minutes, and -short was given")
+		os.Exit(0)
+	case os.Getuid() != 0:
 		fmt.Println("skipped: sandbox hosts need root")
 		os.Exit(0)
 	}
