@@ -48,9 +48,29 @@ func (c *Client) AddLearner(ctx context.Context, peerURL string) ([]Peer, error)
 	return out.Members, err
 }
 
-// Promote makes a learner a voting member, once it has caught up.
+// Promote makes a learner a voting member, once it has caught up. It asks the
+// leader: another member hands the request on without who is asking, and where
+// authentication is on repeats that until its time is over.
 func (c *Client) Promote(ctx context.Context, id string) error {
-	return c.call(ctx, "/v3/cluster/member/promote", map[string]any{"ID": id}, &empty{})
+	return c.atLeader(ctx).call(ctx, "/v3/cluster/member/promote", map[string]any{"ID": id}, &empty{})
+}
+
+// atLeader returns a client that asks only the leader, if it is known.
+func (c *Client) atLeader(ctx context.Context) *Client {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return c
+	}
+	peers, err := c.Members(ctx)
+	if err != nil {
+		return c
+	}
+	for _, p := range peers {
+		if p.ID == status.Leader && len(p.ClientURLs) > 0 {
+			return c.at(p.ClientURLs...)
+		}
+	}
+	return c
 }
 
 // Remove removes a member.

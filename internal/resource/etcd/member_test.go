@@ -30,6 +30,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/health":
 		fmt.Fprint(w, `{"health":"true"}`)
 		return
+	case "/v3/maintenance/status":
+		fmt.Fprint(w, `{"leader":"11"}`)
+		return
 	case "/v3/cluster/member/add":
 		g.peers = append(g.peers, Peer{ID: "22", PeerURLs: []string{"https://b:2380"}, Learner: true})
 	case "/v3/cluster/member/promote":
@@ -74,13 +77,21 @@ func TestMemberJoins(t *testing.T) {
 			g := &gateway{peers: append([]Peer{{ID: "11", Name: "etcd-1", PeerURLs: []string{"https://a:2380"}}}, c.self...), slow: 2}
 			server := httptest.NewServer(g)
 			defer server.Close()
+			g.peers[0].ClientURLs = []string{server.URL}
+			follower := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/promote") {
+					t.Error("a follower is asked to promote")
+				}
+				g.ServeHTTP(w, r)
+			}))
+			defer follower.Close()
 			h := resourcetest.New()
 			h.Systemd.Set("etcd.service", resource.UnitState{})
 			h.Disk.Put("/etc/etcd/etcd.conf", "name: etcd-2\ninitial-cluster-state: new\n")
 			for p, text := range c.files {
 				h.Disk.Put(p, text)
 			}
-			m := Member{API: API{Endpoints: []string{server.URL}}, Name: "etcd-2", PeerURL: "https://b:2380", ClientURL: server.URL, Timeout: 5 * time.Second}
+			m := Member{API: API{Endpoints: []string{follower.URL, server.URL}}, Name: "etcd-2", PeerURL: "https://b:2380", ClientURL: server.URL, Timeout: 5 * time.Second}
 			before, after, err := h.Converge(t.Context(), m)
 			if strings.Contains(c.reason, " it ") { // what to do
 				if err == nil || !strings.Contains(err.Error(), c.reason) {
