@@ -161,6 +161,12 @@ func TestLink(t *testing.T) {
 			_ = h.Disk.Remove("/etc/pg")
 			_ = h.Disk.Mkdir("/etc/pg", 0o755, resource.Owner{})
 		}, "", "/etc/pg exists and is not a link"})
+	run(t, h, &resource.Link{Path: "/pg", Target: "/data/pg-18", Keep: "another version has its data there"},
+		step{"what it led to is gone", func(h *resourcetest.Host) { _ = h.Disk.Link("/pg", "/data/pg-16") }, "change: differs\ntarget: /data/pg-16 → /data/pg-18", ""},
+		step{"it leads to data", func(h *resourcetest.Host) {
+			_ = h.Disk.Mkdir("/data/pg-17", 0o755, resource.Owner{})
+			_ = h.Disk.Link("/pg", "/data/pg-17")
+		}, "", "/pg leads to /data/pg-17 and not to /data/pg-18: another version has its data there"})
 }
 
 func TestAbsent(t *testing.T) {

@@ -11,6 +11,10 @@ import (
 type Link struct {
 	Path   string
 	Target string // as written in the link; it need not exist
+
+	// Keep says why a link that leads to something else that exists must not be
+	// changed; that is an error then. Empty: it is changed.
+	Keep string
 }
 
 var (
@@ -32,6 +36,9 @@ func (l *Link) Diff(_ context.Context, h *Host) (Change, error) {
 	target, err := l.read(h)
 	if err != nil {
 		return Change{}, err
+	}
+	if l.Keep != "" && target != "" && target != l.Target && exists(h, target) {
+		return Change{}, fmt.Errorf("%s leads to %s and not to %s: %s", l.Path, target, l.Target, l.Keep)
 	}
 	var c Change
 	c.Differs("target", target, l.Target)
@@ -66,4 +73,9 @@ func (l *Link) read(h *Host) (string, error) {
 		return "", fmt.Errorf("%s exists and is not a link: move what is there to %s, or away, and apply again", l.Path, l.Target)
 	}
 	return info.Target, nil
+}
+
+func exists(h *Host, path string) bool {
+	_, err := h.Files.Stat(path)
+	return err == nil
 }

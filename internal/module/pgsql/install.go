@@ -107,7 +107,8 @@ func (m *Member) addDirectories(b *plan.Builder) {
 		&resource.Dir{Path: m.dataHome(), Owner: owner, Mode: 0o700},
 		&resource.Dir{Path: path.Dir(m.backupHome()), Owner: owner, Mode: 0o700},
 		&resource.Dir{Path: m.backupHome(), Owner: owner, Mode: 0o700},
-		&resource.Link{Path: homeDir, Target: m.dataHome()},
+		&resource.Link{Path: homeDir, Target: m.dataHome(), Keep: "another cluster, or another pg_version of this one, has its data there. " +
+			"Put the inventory back, or remove that instance with pgsql-rm first"},
 	)
 	for _, name := range []string{"bin", "tmp", "cert", "conf", "data", "spool"} {
 		b.Add(&resource.Dir{Path: homeDir + "/" + name, Owner: owner, Mode: 0o700})
