@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/secret"
 )
 
 // managed is the first line of files that this module writes.
-const managed = "# managed by pigsty: the inventory says what is here, and edits are overwritten"
+const managed = module.Managed
 
 // configFile is where Patroni's configuration is kept; /etc/patroni leads there.
 func (m *Member) configFile() string { return confDir + "/" + m.Instance() + ".yml" }

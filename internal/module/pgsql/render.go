@@ -1,26 +1,16 @@
 package pgsql
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
-	"text/template"
+
+	"pigsty/internal/module"
 )
 
 //go:embed templates/*.tmpl
-var templateFiles embed.FS
+var files embed.FS
 
-var templates = template.Must(template.ParseFS(templateFiles, "templates/*.tmpl"))
-
-// render returns what the template makes of data. Templates and what they are
-// given are both part of the program, so a failure is a mistake in it.
-func render(name string, data any) []byte {
-	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
-		panic(fmt.Sprintf("pgsql: %v", err))
-	}
-	return b.Bytes()
-}
+var render = module.ParseTemplates(files).Render
 
 // limits are what a unit file asks the service manager for, as far as the host
 // can give it.

@@ -72,6 +72,7 @@ const (
 	saysNotInSync     = "learner member which is in sync"
 	saysNotLearner    = "can only promote a learner"
 	saysPeerExists    = "Peer URLs already exists"
+	saysUnhealthy     = "unhealthy cluster"
 
 	// of a gateway whose own server has not started yet, or has stopped
 	saysHalfway = "malformed header: missing HTTP content-type"

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -378,8 +379,19 @@ func (m MemberAbsent) Apply(ctx context.Context, h *resource.Host) error {
 			_ = c.at(self.ClientURLs...).MoveLeader(ctx, peers[next].ID)
 		}
 	}
-	if err := c.Remove(ctx, self.ID); err != nil {
+	var refused error
+	err = wait(ctx, h, "", settleTimeout, "the members", func() string {
+		if refused = c.Remove(ctx, self.ID); says(refused, saysUnhealthy) {
+			return refused.Error()
+		}
+		return ""
+	})
+	if err = cmp.Or(err, refused); err != nil {
 		return fmt.Errorf("removing etcd member %s: %w", m.Name, err)
 	}
 	return nil
 }
+
+// settleTimeout is how long the members are given to have been connected for
+// 5 s, before which etcd lets none of them go.
+const settleTimeout = 30 * time.Second

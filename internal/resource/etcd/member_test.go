@@ -17,7 +17,7 @@ import (
 // gateway is a cluster that a host joins, as its JSON gateway shows it.
 type gateway struct {
 	peers []Peer
-	slow  int // how often a learner has not caught up yet
+	slow  int // how often a learner has not caught up yet, or members have not settled
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,6 +41,13 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		self().Name, self().Learner = "etcd-2", false
+	case "/v3/cluster/member/remove":
+		if g.slow--; g.slow >= 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, `{"error":"etcdserver: unhealthy cluster","code":14}`)
+			return
+		}
+		g.peers = g.peers[:len(g.peers)-1]
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"members": g.peers})
 }
@@ -135,6 +142,17 @@ func TestMemberOfClusterThatIsDown(t *testing.T) {
 	h.Disk.Put("/data/etcd/member/wal/0.wal", "")
 	if c, err := m.Diff(t.Context(), h.Host); err != nil || !c.Empty() {
 		t.Errorf("a member that is down too: %+v, %v", c, err)
+	}
+}
+
+// Members that have just connected let none go; see settleTimeout.
+func TestMemberLeaves(t *testing.T) {
+	g := &gateway{peers: []Peer{{ID: "11", Name: "etcd-1"}, {ID: "22", Name: "etcd-2"}}, slow: 2}
+	server := httptest.NewServer(g)
+	defer server.Close()
+	before, after, err := resourcetest.New().Converge(t.Context(), MemberAbsent{API: API{Endpoints: []string{server.URL}}, Name: "etcd-2"})
+	if err != nil || before.Reason != "leaves 1 members" || !after.Empty() || len(g.peers) != 1 {
+		t.Errorf("%+v, then %+v, %v; members %+v", before, after, err, g.peers)
 	}
 }
 
