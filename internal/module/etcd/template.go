@@ -7,6 +7,6 @@ import (
 )
 
 //go:embed templates/*.tmpl
-var files embed.FS
+var templateFiles embed.FS
 
-var render = module.ParseTemplates(files).Render
+var render = module.ParseTemplates(templateFiles).Render

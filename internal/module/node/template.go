@@ -7,9 +7,9 @@ import (
 )
 
 //go:embed templates/*.tmpl
-var files embed.FS
+var templateFiles embed.FS
 
-var render = module.ParseTemplates(files).Render
+var render = module.ParseTemplates(templateFiles).Render
 
 // header is the first line of files that have no template.
 const header = module.Managed + "\n"

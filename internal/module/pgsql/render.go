@@ -8,9 +8,9 @@ import (
 )
 
 //go:embed templates/*.tmpl
-var files embed.FS
+var templateFiles embed.FS
 
-var render = module.ParseTemplates(files).Render
+var render = module.ParseTemplates(templateFiles).Render
 
 // limits are what a unit file asks the service manager for, as far as the host
 // can give it.
