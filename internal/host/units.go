@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -56,6 +57,11 @@ func (u *units) Show(ctx context.Context, name string) (resource.UnitState, erro
 	text := func(key string) string { s, _ := all[key].(string); return s }
 	st := resource.UnitState{Load: text("LoadState"), Active: text("ActiveState")}
 	st.Stale, _ = all["NeedDaemonReload"].(bool)
+	// systemd does not count a new file in /etc that hides the vendor's one it has read
+	own := "/etc/systemd/system/" + name
+	if info, err := os.Lstat(own); err == nil && info.Mode().IsRegular() && text("FragmentPath") != own {
+		st.Stale = true
+	}
 	if id, ok := all["InvocationID"].([]byte); ok && len(id) > 0 {
 		st.Invocation = fmt.Sprintf("%x", id)
 	}
