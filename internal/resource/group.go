@@ -9,7 +9,8 @@ import (
 // Group is a group of the host.
 type Group struct {
 	Name   string
-	GID    int // 0: any
+	GID    int  // 0: any
+	KeepID bool // a group that exists keeps its id, and GID is for a new one only
 	System bool
 }
 
@@ -25,7 +26,7 @@ func (g *Group) Diff(_ context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if ok && g.GID != 0 && gid != g.GID {
+	if ok && g.GID != 0 && gid != g.GID && !g.KeepID {
 		return Change{}, fmt.Errorf("group %s exists with gid %d, not %d: set the inventory to %d, or change it by hand "+
 			"(groupmod -g %d %s, then chgrp its files)", g.Name, gid, g.GID, gid, g.GID, g.Name)
 	}

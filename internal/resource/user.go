@@ -12,7 +12,8 @@ import (
 // a new user, chooses it.
 type User struct {
 	Name   string
-	UID    int // 0: any
+	UID    int  // 0: any
+	KeepID bool // a user that exists keeps its id, and UID is for a new one only
 	Group  string
 	Groups []string // supplementary groups to be in, besides those the user is in already
 	Home   string
@@ -46,7 +47,7 @@ func (u *User) Diff(_ context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if ok && u.UID != 0 && have.UID != u.UID {
+	if ok && u.UID != 0 && have.UID != u.UID && !u.KeepID {
 		return Change{}, fmt.Errorf("user %s exists with uid %d, not %d: set the inventory to %d, or change it by hand "+
 			"while nothing of the user runs (usermod -u %d %s, then chown its files)", u.Name, have.UID, u.UID, have.UID, u.UID, u.Name)
 	}
@@ -81,7 +82,7 @@ func (u *User) Apply(ctx context.Context, h *Host) error {
 func (u *User) account(have Account) Account {
 	a := have
 	a.Name, a.System = u.Name, u.System
-	if u.UID != 0 {
+	if u.UID != 0 && (have.Name == "" || !u.KeepID) {
 		a.UID = u.UID
 	}
 	if u.Group != "" {

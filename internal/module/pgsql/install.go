@@ -21,10 +21,11 @@ func (m *Member) addAccount(b *plan.Builder) {
 	if uid == 26 && m.Facts.Family == "deb" {
 		uid = debianUID
 	}
+	_, chosen := m.Vars.Get("pg_dbsu_uid") // else the distribution's own account will do
 	early := b.Tag("pg_dbsu", "pg_dbsu_create").Early()
 	early.Add(
-		&resource.Group{Name: dbsuGroup, GID: uid},
-		&resource.User{Name: p.PgDbsu, UID: uid, Group: dbsuGroup, Home: p.PgDbsuHome, Shell: "/bin/bash"},
+		&resource.Group{Name: dbsuGroup, GID: uid, KeepID: !chosen},
+		&resource.User{Name: p.PgDbsu, UID: uid, KeepID: !chosen, Group: dbsuGroup, Home: p.PgDbsuHome, Shell: "/bin/bash"},
 		&resource.Dir{Path: p.PgDbsuHome, Owner: m.owner(), Mode: 0o700},
 	)
 	b.Tag("pg_dbsu", "pg_dbsu_sudo").Add(resource.NewFile("/etc/sudoers.d/"+dbsuGroup, m.sudoers(),
