@@ -202,6 +202,13 @@ func TestReloadAndDrift(t *testing.T) {
 	}
 	write("# x\n" + string(good))
 	reach(t, h, r, "reload ("+hba+" is newer than what postgres has read) impact reload")
+	write("# x\n" + string(good)) // as it was: there is nothing new to read
+	settled(t, h, r)
+	write("# y\n" + string(good))
+	sql(t, h, "postgres", "SELECT pg_reload_conf()") // by somebody else
+	time.Sleep(200 * time.Millisecond)
+	write("# x\n" + string(good)) // as we had it loaded, but postgres has the other
+	reach(t, h, r, "reload ("+hba+" is newer than what postgres has read) impact reload")
 	write("local all all peer\nhost all all 1.2.3.4/99 md5\n")
 	fails(t, h, r, `pg_hba.conf line 2: invalid CIDR mask in address "1.2.3.4/99"`)
 	if err := r.Apply(t.Context(), h); err == nil {

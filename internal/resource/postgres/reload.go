@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,17 +46,19 @@ func pending(h *resource.Host, path string) bool {
 	return file || rules
 }
 
-// Diff compares the files' modification times with pg_conf_load_time().
+// Diff compares the files' modification times with pg_conf_load_time(). A file
+// that was only written again as it was at the last reload, which was ours, is
+// not newer: Patroni does that to pg_hba.conf some time after it was told to reload.
 func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
-	var loaded time.Time
 	var problems []string
-	err := r.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) (err error) {
-		if loaded, err = loadTime(ctx, conn); err != nil {
+	p := r.pass(h)
+	loaded, err := p.loaded(ctx)
+	if err == nil {
+		err = p.with(ctx, maintenance, func(conn *pgx.Conn) (err error) {
+			problems, err = ruleErrors(ctx, conn)
 			return err
-		}
-		problems, err = ruleErrors(ctx, conn)
-		return err
-	})
+		})
+	}
 	if errors.Is(err, errNotRunning) {
 		return resource.Change{Unknown: notRunning}, nil
 	}
@@ -76,7 +80,12 @@ func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		if err != nil {
 			return resource.Change{}, fmt.Errorf("reading the time of %s: %w", path, err)
 		}
-		if info.MTime.After(loaded) {
+		if !info.MTime.After(loaded) {
+			continue
+		}
+		if sum, err := digest(h, path); err != nil {
+			return resource.Change{}, err
+		} else if have, _ := h.Manifest.Unit(r.Key()); have.Invocation != stamp(loaded) || have.Digests[path] != sum {
 			reasons = append(reasons, path+" is newer than what postgres has read")
 		}
 	}
@@ -101,8 +110,45 @@ func (r Reload) Apply(ctx context.Context, h *resource.Host) error {
 		if len(problems) > 0 {
 			return refused(problems)
 		}
-		return reloadConf(ctx, conn)
+		sums := map[string]string{}
+		for _, path := range r.On {
+			if sums[path], err = digest(h, path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if err := reloadConf(ctx, conn); err != nil {
+			return err
+		}
+		loaded, err := p.loaded(ctx)
+		if err == nil {
+			h.Manifest.SetUnit(r.Key(), resource.Loaded{Invocation: stamp(loaded), Digests: sums})
+		}
+		return err
 	})
+}
+
+// loaded returns when the server last read its files. It takes a session of its
+// own: one that is open already only knows when it did so itself, which is at
+// its next statement.
+func (p *pass) loaded(ctx context.Context) (time.Time, error) {
+	conn, err := p.connect(ctx, maintenance)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer closeConn(conn)
+	return loadTime(ctx, conn)
+}
+
+// stamp names a reload by its time.
+func stamp(loaded time.Time) string { return loaded.UTC().Format(time.RFC3339Nano) }
+
+func digest(h *resource.Host, path string) (string, error) {
+	data, err := h.Files.Read(path)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 func refused(problems []string) error {

@@ -119,6 +119,8 @@ func (accounts) Group(string) (int, bool, error) { return live.uid, true, nil }
 // files is the machine's file system, to read.
 type files struct{ resource.Files }
 
+func (files) Read(path string) ([]byte, error) { return os.ReadFile(path) }
+
 func (files) Stat(path string) (resource.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -150,7 +152,7 @@ func host(t *testing.T) *resource.Host {
 	if live.why != "" {
 		t.Skip(live.why)
 	}
-	h := &resource.Host{Accounts: accounts{}, Files: files{}, Commands: commands{}}
+	h := &resource.Host{Accounts: accounts{}, Files: files{}, Commands: commands{}, Manifest: &resource.Manifest{}}
 	t.Cleanup(h.Close)
 	return h
 }
