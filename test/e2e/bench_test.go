@@ -30,8 +30,12 @@ func TestBench(t *testing.T) {
 	}
 	fmt.Println("| what | took | floor | ratio |\n|---|---|---|---|")
 
-	floor := w.floor(t)
-	fresh := w.must(t, "pgsql", "-l", "pg-test").took
+	floor, fresh := time.Hour, time.Hour
+	for range 3 {
+		floor = min(floor, w.floor(t))
+		fresh = min(fresh, w.must(t, "pgsql", "-l", "pg-test").took)
+		w.must(t, "pgsql-rm", "-l", "pg-test", "--yes", "pg-test", "-e", "pg_rm_pkg=false")
+	}
 	report("three-node cluster, packages installed", fresh, floor, "plain shell")
 	w.must(t, "deploy")
 

@@ -76,18 +76,26 @@ func (c *Cluster) addAccountInEtcd(b *plan.Builder, s *module.Site) {
 		Add(c.account(s))
 }
 
+// accountID is the ID of that user's step.
+func (c *Cluster) accountID() string {
+	m := c.first()
+	return plan.ID(m.Name(), resetcd.Account{Name: m.scopeName()}.Key())
+}
+
 // addLaunch starts Patroni on m. The member that the inventory calls primary
-// begins a new cluster; the others join as soon as it leads.
+// begins a new cluster; the others' configuration has no bootstrap section, so
+// that they may start beside it and join as soon as it leads.
 func (m *Member) addLaunch(b *plan.Builder) {
 	c := m.Cluster
-	after := []string{c.leaderReadyID()}
 	role := "pg_replica"
 	if m.primary() {
-		after = []string{plan.ID(m.Name(), resetcd.Account{Name: m.scopeName()}.Key())}
 		role = "pg_primary"
 	}
 	launch := b.Tag("pg_launch", role)
-	launch.Tag("pg_hba", "pg_param", "pg_reload", "patroni_reload", "pg_conf").After(after...).Add(m.patroniUnit())
+	launch.Tag("pg_hba", "pg_param", "pg_reload", "patroni_reload", "pg_conf").After(c.accountID()).Add(m.patroniUnit())
+	if !m.primary() {
+		launch = launch.After(c.leaderReadyID())
+	}
 	launch.Add(m.ready())
 }
 

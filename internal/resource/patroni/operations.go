@@ -33,6 +33,15 @@ func (c *Client) PatchConfig(ctx context.Context, patch Tree) error {
 	}
 }
 
+// Wake makes the member run its loop now instead of up to loop_wait later. A change
+// of the configuration does that, also one that removes what is not there.
+func (c *Client) Wake(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := c.change(ctx, http.MethodPatch, "/config", Tree{"wake": nil})
+	return err
+}
+
 // Restart restarts the member's PostgreSQL and returns when it runs again.
 func (c *Client) Restart(ctx context.Context) error {
 	_, err := c.change(ctx, http.MethodPost, "/restart", Tree{})

@@ -60,6 +60,9 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	case "GET /config":
 		reply(f.config)
 	case "PATCH /config":
+		if who >= 0 {
+			f.calls = append(f.calls, "patch "+f.members[who].Name)
+		}
 		merge(f.config, in)
 		reply(f.config)
 	case "GET /cluster":
@@ -285,6 +288,21 @@ func TestReady(t *testing.T) {
 	f.Close()
 	if c, err := r.Diff(t.Context(), h); err != nil || c.Reason != "patroni does not answer" {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestReadyWakesLeader has a new replica ask its leader for a slot at once, and
+// once only.
+func TestReadyWakesLeader(t *testing.T) {
+	f := newFake(t, Member{Name: "new", Role: "replica", State: "creating replica"}, Member{Name: "old", Role: "leader", State: "running"})
+	r := Ready{API: f.api(), Name: "new", Timeout: 300 * time.Millisecond}
+	r.URL += "/new"
+	h := &resource.Host{Units: fakeUnits{active: "active"}, Files: logFile{}}
+	if err := r.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "creating replica") {
+		t.Errorf("%v", err)
+	}
+	if _, set := f.config["wake"]; set || !slices.Equal(f.calls, []string{"patch old"}) {
+		t.Errorf("%v, configuration %v", f.calls, f.config)
 	}
 }
 

@@ -108,7 +108,7 @@ func poll(ctx context.Context, h *resource.Host, api API, timeout time.Duration,
 		timeout = readyTimeout
 	}
 	begin, last := time.Now(), ""
-	for every := 200 * time.Millisecond; ; every = min(2*every, 2*time.Second) {
+	for {
 		c, err := api.client(h)
 		why := ""
 		if err == nil {
@@ -132,7 +132,8 @@ func poll(ctx context.Context, h *resource.Host, api API, timeout time.Duration,
 			h.Control.Log(ctx, why)
 		}
 		last = why
-		if err := pause(ctx, every); err != nil {
+		every := time.Since(begin) / 20 // what is waited too long is then a small part of the whole
+		if err := pause(ctx, min(max(every, 100*time.Millisecond), 2*time.Second)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,15 @@ func poll(ctx context.Context, h *resource.Host, api API, timeout time.Duration,
 // Apply waits. It gives up when the time is over or Patroni has died, and then
 // says what Patroni logged last.
 func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
-	err := poll(ctx, h, r.API, r.Timeout, r.problem, func() error {
+	woken := false
+	problem := func(ctx context.Context, c *Client) (string, error) {
+		why, err := r.problem(ctx, c)
+		if err == nil && why != "" && !woken {
+			woken = r.wakeLeader(ctx, c)
+		}
+		return why, err
+	}
+	err := poll(ctx, h, r.API, r.Timeout, problem, func() error {
 		unit, err := h.Units.Show(ctx, r.unit())
 		if err == nil && unit.Active == "failed" {
 			return errors.New(r.unit() + " has failed")
@@ -161,6 +170,24 @@ func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
 		text += "\njournal of " + r.unit() + ":\n" + journal
 	}
 	return fmt.Errorf("waiting for patroni member %s: %s", r.Name, text)
+}
+
+// wakeLeader makes the leader look at its members once this one is among them.
+// A new member's replication slot is made when the leader next looks, up to
+// loop_wait later; a member that finds no slot then waits for
+// wal_retrieve_retry_interval before it asks again. It reports whether there is
+// nothing left to ask for.
+func (r Ready) wakeLeader(ctx context.Context, c *Client) bool {
+	cluster, err := c.Cluster(ctx)
+	if err != nil {
+		return false
+	}
+	_, listed := cluster.Member(r.Name)
+	leader, led := cluster.Leader()
+	if !listed || !led {
+		return false
+	}
+	return leader.Name == r.Name || c.At(leader.APIURL).Wake(ctx) == nil
 }
 
 func lastLines(s string, n int) string {

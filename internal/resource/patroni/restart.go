@@ -95,8 +95,8 @@ func reasons(settings map[string]Reason) string {
 	return "(" + strings.Join(out, ", ") + ")"
 }
 
-// look asks for the cluster, and each member whether it waits for a restart: what the
-// cluster knows of that is up to loop_wait older.
+// look asks for the cluster, and each member that runs whether it waits for a restart:
+// what the cluster knows of that is up to loop_wait older.
 func (c *Client) look(ctx context.Context) (Cluster, error) {
 	cluster, err := c.Cluster(ctx)
 	if err != nil {
@@ -104,8 +104,11 @@ func (c *Client) look(ctx context.Context) (Cluster, error) {
 	}
 	var all sync.WaitGroup
 	for i := range cluster.Members {
+		m := &cluster.Members[i]
+		if !m.Healthy() {
+			continue
+		}
 		all.Go(func() {
-			m := &cluster.Members[i]
 			if node, err := c.At(m.APIURL).Node(ctx); err == nil {
 				m.PendingRestart, m.PendingRestartReason = node.PendingRestart, node.PendingRestartReason
 			}
