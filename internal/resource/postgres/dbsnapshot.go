@@ -85,18 +85,23 @@ func (s Server) within(ctx context.Context, h *resource.Host, db string, fn func
 	})
 }
 
-// convergeWithin is converge for what lives in a database.
+// convergeWithin is converge for what lives in a database, and changes nothing
+// but that.
 func (s Server) convergeWithin(ctx context.Context, h *resource.Host, db string, fn func(*pass, *catalog, *dbSnapshot) error) error {
-	return s.converge(ctx, h, func(p *pass, cat *catalog) error {
-		if err := cat.needDatabase(db); err != nil {
-			return err
-		}
-		snapshot, err := p.database(ctx, cat, db)
-		if err != nil {
-			return err
-		}
-		return fn(p, cat, snapshot)
-	})
+	p := s.pass(h)
+	cat, err := p.catalog(ctx)
+	if err != nil {
+		return err
+	}
+	if err := cat.needDatabase(db); err != nil {
+		return err
+	}
+	snapshot, err := p.database(ctx, cat, db)
+	if err != nil {
+		return err
+	}
+	defer p.forgetDB(db)
+	return fn(p, cat, snapshot)
 }
 
 func (c *catalog) needDatabase(name string) error {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"pigsty/internal/resource"
 )
 
@@ -70,7 +68,7 @@ func (e Extension) Diff(ctx context.Context, h *resource.Host) (resource.Change,
 				return resource.Change{Unknown: "after " + key}, nil
 			}
 		}
-		note, err := e.available(ctx, p)
+		note, err := e.check(ctx, p)
 		if err != nil {
 			return resource.Change{}, err
 		}
@@ -99,28 +97,28 @@ func (e Extension) edits(row *extensionRow) (edits []edit, note string) {
 	return edits, note
 }
 
-// available checks that the server has the extension's files. note says that its
-// library is not loaded.
-func (e Extension) available(ctx context.Context, p *pass) (note string, err error) {
-	var found, preloaded, versioned bool
-	var all []string
-	err = p.with(ctx, e.DB, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `SELECT array_agg(name::text), coalesce(bool_or(name = $1), false),
-				coalesce((SELECT $2 = ANY (string_to_array(translate(current_setting('shared_preload_libraries'), '" ', ''), ','))), false),
-				$3 = '' OR EXISTS (SELECT FROM pg_available_extension_versions WHERE name = $1 AND version = $3)
-			FROM pg_available_extensions`, e.Name, preload[e.Name], e.Version).Scan(&all, &found, &preloaded, &versioned)
-	})
+// check fails if the server does not have the extension's files. note says that
+// its library is not loaded.
+func (e Extension) check(ctx context.Context, p *pass) (note string, err error) {
+	have, err := p.extensions(ctx, e)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("reading the available extensions: %w", serverError(err))
-	case !found:
-		return "", fmt.Errorf("extension %s is not installed on this server%s", e.Name, didYouMean(e.Name, slices.Clone(all)))
-	case !versioned:
+	case have[e.Name] == nil:
+		return "", fmt.Errorf("extension %s is not installed on this server%s", e.Name, didYouMean(e.Name, names(have)))
+	case !have.offers(e):
 		return "", fmt.Errorf("extension %s has no version %s on this server", e.Name, e.Version)
-	case preload[e.Name] != "" && !preloaded:
-		return fmt.Sprintf("needs %s in shared_preload_libraries and a restart of postgres", preload[e.Name]), nil
 	}
-	return "", nil
+	library := preload[e.Name]
+	if library == "" {
+		return "", nil
+	}
+	if loaded, err := p.preloaded(ctx, e.DB); err != nil {
+		return "", fmt.Errorf("reading the loaded libraries: %w", serverError(err))
+	} else if !slices.Contains(loaded, library) {
+		note = fmt.Sprintf("needs %s in shared_preload_libraries and a restart of postgres", library)
+	}
+	return note, nil
 }
 
 // Apply creates, alters or drops the extension; creating includes the extensions
@@ -133,7 +131,7 @@ func (e Extension) Apply(ctx context.Context, h *resource.Host) error {
 		case e.State == Absent:
 			sql = []string{"DROP EXTENSION IF EXISTS " + ident(e.Name) + " CASCADE"}
 		case row == nil:
-			note, err := e.available(ctx, p)
+			note, err := e.check(ctx, p)
 			if err != nil {
 				return err
 			}
@@ -157,13 +155,15 @@ func (e Extension) Apply(ctx context.Context, h *resource.Host) error {
 				return err
 			}
 		}
-		// Some extensions refuse to be created in a session that has done other
-		// work (timescaledb), so the session is a new one.
-		p.disconnect(e.DB)
+		if preload[e.Name] != "" {
+			// Some refuse to be created in a session that has done other work
+			// (timescaledb), and leave hooks in theirs.
+			p.disconnect(e.DB)
+			defer p.disconnect(e.DB)
+		}
 		if err := p.transact(ctx, e.DB, sql); err != nil {
 			return fmt.Errorf("extension %s in database %s: %w", e.Name, e.DB, err)
 		}
-		p.disconnect(e.DB)
 		return nil
 	})
 }

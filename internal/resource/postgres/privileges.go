@@ -125,6 +125,7 @@ func (d DatabasePrivileges) Apply(ctx context.Context, h *resource.Host) error {
 		if err != nil {
 			return err
 		}
+		defer p.forget() // who may connect is in a shared catalog
 		if err := p.transact(ctx, d.DB, sql); err != nil {
 			return fmt.Errorf("privileges on database %s: %w", d.DB, err)
 		}

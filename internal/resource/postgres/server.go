@@ -69,6 +69,7 @@ type pass struct {
 	dbs   map[string]*dbSnapshot
 
 	recreated map[string]bool // databases that this pass dropped and created
+	available available
 }
 
 type idleConn struct {
@@ -121,6 +122,14 @@ func (p *pass) forget() {
 	defer p.catMu.Unlock()
 	p.cat = nil
 	clear(p.dbs)
+}
+
+// forgetDB drops the snapshot of one database, because something was changed in
+// it that no other snapshot shows.
+func (p *pass) forgetDB(name string) {
+	p.catMu.Lock()
+	defer p.catMu.Unlock()
+	delete(p.dbs, name)
 }
 
 // with calls fn with a connection to db that nobody else uses meanwhile. fn
@@ -263,7 +272,8 @@ func (s Server) observe(ctx context.Context, h *resource.Host, fn func(*pass, *c
 }
 
 // converge calls fn with the pass and snapshot of the leader's server, and
-// drops the snapshots afterwards. It is the frame of every Apply.
+// drops the snapshots afterwards. It is the frame of every Apply that changes
+// what all databases share.
 func (s Server) converge(ctx context.Context, h *resource.Host, fn func(*pass, *catalog) error) error {
 	p := s.pass(h)
 	cat, err := p.catalog(ctx)
