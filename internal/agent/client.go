@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"pigsty/internal/resource"
 )
@@ -32,8 +33,9 @@ type Client struct {
 	saved   chan saved
 	done    chan struct{}
 
-	mu  sync.Mutex
-	err error
+	mu        sync.Mutex
+	err       error
+	observing time.Duration
 }
 
 // NewClient waits for the agent at the other end of rw to introduce itself.
@@ -87,6 +89,13 @@ func (c *Client) Observe(steps []Step) error {
 	return c.conn.send(message{Observe: &observe{Steps: steps}})
 }
 
+// Observing is how long the agent itself took to observe.
+func (c *Client) Observing() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.observing
+}
+
 // Apply asks for the step with id, sent by Observe before, to be observed again and
 // applied; a Result follows.
 func (c *Client) Apply(id string) error { return c.conn.send(message{Apply: &apply{ID: id}}) }
@@ -121,6 +130,13 @@ func (c *Client) read() {
 			return
 		}
 		switch {
+		case m.Observed != nil:
+			c.mu.Lock()
+			c.observing += m.Observed.Elapsed
+			c.mu.Unlock()
+			for _, r := range m.Observed.Results {
+				c.handler.Result(r)
+			}
 		case m.Result != nil:
 			c.handler.Result(*m.Result)
 		case m.Need != nil:

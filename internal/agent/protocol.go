@@ -21,6 +21,7 @@ type Step struct {
 	ID       string
 	Resource resource.Resource
 	After    []string // IDs of steps of the same host to observe first
+	Given    []string // packages of which the host must have one, or be able to get one
 }
 
 // Result is what the agent did for a step.
@@ -29,19 +30,20 @@ type Result struct {
 	Change    resource.Change
 	Applied   bool // the change was made, not only observed
 	Error     string
-	NotLeader bool // the step belongs to a leader that this host is not
-	Elapsed   time.Duration
+	NotLeader bool          // the step belongs to a leader that this host is not
+	Elapsed   time.Duration // of applying it
 }
 
 // message is one frame in either direction; exactly one field is set.
 type message struct {
 	// From the agent.
-	Hello  *hello
-	Result *Result
-	Locked *lockReply
-	Need   *need
-	Log    *logLine
-	Saved  *saved
+	Hello    *hello
+	Observed *observed
+	Result   *Result
+	Locked   *lockReply
+	Need     *need
+	Log      *logLine
+	Saved    *saved
 
 	// To the agent.
 	Observe *observe
@@ -57,6 +59,13 @@ type hello struct {
 }
 
 type observe struct{ Steps []Step }
+
+// observed answers observe in one message: one for each step would be as many
+// packets on the connection.
+type observed struct {
+	Results []Result
+	Elapsed time.Duration
+}
 
 type apply struct{ ID string }
 

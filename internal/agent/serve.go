@@ -97,8 +97,10 @@ func (s *server) observe(ctx context.Context, steps []Step) {
 		done[st.ID] = make(chan struct{})
 	}
 	places := make(chan struct{}, observers)
+	began := time.Now()
+	reply := observed{Results: make([]Result, len(steps))}
 	var all sync.WaitGroup
-	for _, st := range steps {
+	for i, st := range steps {
 		all.Go(func() {
 			defer close(done[st.ID])
 			for _, id := range st.After {
@@ -108,14 +110,14 @@ func (s *server) observe(ctx context.Context, steps []Step) {
 			}
 			places <- struct{}{}
 			defer func() { <-places }()
-			r := Result{ID: st.ID}
-			began := time.Now()
+			r := &reply.Results[i]
+			r.ID = st.ID
 			r.Change, r.Error, r.NotLeader = s.diff(ctx, st)
-			r.Elapsed = time.Since(began)
-			_ = s.conn.send(message{Result: &r})
 		})
 	}
 	all.Wait()
+	reply.Elapsed = time.Since(began)
+	_ = s.conn.send(message{Observed: &reply})
 }
 
 // diff observes one step and remembers what it found for the steps after it.
@@ -125,7 +127,14 @@ func (s *server) diff(ctx context.Context, st Step) (c resource.Change, problem 
 			problem = fmt.Sprintf("this is a bug in pigsty: %v\n%s", p, debug.Stack())
 		}
 	}()
-	c, err := st.Resource.Diff(s.control.named(ctx, st.ID), s.host)
+	ctx = s.control.named(ctx, st.ID)
+	if c, err := resource.Obtainable(ctx, s.host, st.Given); err != nil || !c.Empty() || c.Skipped != "" {
+		if err != nil {
+			return resource.Change{}, err.Error(), false
+		}
+		return c, "", false
+	}
+	c, err := st.Resource.Diff(ctx, s.host)
 	if errors.Is(err, resource.ErrNotLeader) {
 		return resource.Change{}, "", true
 	}

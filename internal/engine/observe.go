@@ -24,7 +24,7 @@ func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
 			}
 			n.expect(s)
 			answers[s.ID()][name] = n.await(s.ID())
-			sent[name] = append(sent[name], agent.Step{ID: s.ID(), Resource: s.Resource, After: g.After(s)})
+			sent[name] = append(sent[name], agent.Step{ID: s.ID(), Resource: s.Resource, After: g.After(s), Given: s.Given})
 		}
 	}
 	for name, steps := range sent {
@@ -43,6 +43,8 @@ func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
 		h := plan.HostState{Name: name}
 		if err := f.hosts[name].lost(); err != nil {
 			h.Error = err.Error()
+		} else {
+			h.Observing = f.hosts[name].client.Observing()
 		}
 		p.Hosts = append(p.Hosts, h)
 	}

@@ -32,6 +32,9 @@ type HostState struct {
 	Name  string `json:"host"`
 	Label string `json:"label,omitempty"` // what it is in the deployment, such as "pg-test-1"
 	Error string `json:"error,omitempty"` // why it could not be observed
+
+	// Observing is how long the host itself took to be observed, without the way there.
+	Observing time.Duration `json:"observing,omitempty"`
 }
 
 // Item is one step with what was observed for it.

@@ -29,6 +29,14 @@ type Step struct {
 	// Early steps come before the host's packages are installed, all others after.
 	Early bool
 
+	// Given names packages of which the host must have one, or be able to get
+	// one. A host that cannot skips the step and says so.
+	Given []string
+
+	// Only is set for a step that is part of a run just when this tag is asked
+	// for by name, such as one that empties a store.
+	Only string
+
 	// Exclusive names a group of steps over all hosts of which only one at a
 	// time may restart something: the members of an etcd cluster. A host keeps
 	// its turn until all its steps of the group are done, so none of them may
@@ -43,8 +51,12 @@ func (s *Step) ID() string { return ID(s.Host, s.Resource.Key()) }
 // ID is the identifier of the step for the resource with key on host.
 func ID(host, key string) string { return host + " " + key }
 
-// Tagged reports whether the step carries one of tags; every step does when tags is empty.
+// Tagged reports whether the step carries one of tags; every step does when
+// tags is empty, but for those that must be asked for.
 func (s *Step) Tagged(tags []string) bool {
+	if s.Only != "" {
+		return slices.Contains(tags, s.Only)
+	}
 	if len(tags) == 0 {
 		return true
 	}
@@ -66,6 +78,8 @@ type Builder struct {
 	early  bool
 	after  []string
 	alone  string
+	given  []string
+	only   string
 }
 
 // NewBuilder returns a Builder of steps of module on host.
@@ -102,11 +116,28 @@ func (b *Builder) Exclusive(group string) *Builder {
 	return &c
 }
 
+// Given returns a Builder whose steps are skipped on a host that neither has
+// one of packages nor can get one.
+func (b *Builder) Given(packages ...string) *Builder {
+	c := *b
+	c.given = packages
+	return &c
+}
+
+// Only returns a Builder whose steps carry tag and are part of a run just when
+// that is asked for by name.
+func (b *Builder) Only(tag string) *Builder {
+	c := *b.Tag(tag)
+	c.only = tag
+	return &c
+}
+
 // Add appends a step for each of rs and returns the last one's ID.
 func (b *Builder) Add(rs ...resource.Resource) string {
 	var id string
 	for _, r := range rs {
-		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after, Early: b.early, Exclusive: b.alone}
+		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after, Early: b.early, Exclusive: b.alone,
+			Given: b.given, Only: b.only}
 		*b.steps = append(*b.steps, s)
 		id = s.ID()
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,6 +39,8 @@ func TestBench(t *testing.T) {
 	idle := best(5, func() time.Duration { return w.must(t, "deploy").took })
 	empty := best(5, func() time.Duration { return w.emptyCommands(t) })
 	report("nothing to do, 4 hosts", idle, empty, "an empty ssh command to all at once")
+	observing := best(3, func() time.Duration { return w.observing(t) })
+	report("the same without the agents' own observing, "+observing.Round(time.Millisecond).String(), idle-observing, empty, "the same")
 
 	w.inventory(t, variant(map[string]string{"USERS": "\n      - { name: app, password: App.Test, pgbouncer: true }"}))
 	report("one user added", w.must(t, "pgsql-user", "pg-test", "app").took, empty, "the same")
@@ -99,6 +102,25 @@ func (w *world) emptyCommands(t *testing.T) time.Duration {
 	}
 	all.Wait()
 	return time.Since(began)
+}
+
+// observing is the longest that a host took to be observed, by its own clock.
+func (w *world) observing(t *testing.T) time.Duration {
+	t.Helper()
+	var longest time.Duration
+	for line := range strings.Lines(w.must(t, "plan", "--json").out) {
+		var host struct {
+			Type      string
+			Observing time.Duration
+		}
+		if err := json.Unmarshal([]byte(line), &host); err == nil && host.Type == "host" {
+			longest = max(longest, host.Observing)
+		}
+	}
+	if longest == 0 {
+		t.Fatal("the plan does not say how long hosts took to be observed")
+	}
+	return longest
 }
 
 // validateMany measures an inventory of clusters of three with users and
