@@ -40,6 +40,7 @@ func (f *runFlags) common(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&f.extra, "extra-vars", "e", nil, "set a variable for this run: `KEY=VALUE`")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the content of new files and what is skipped")
 	c.Flags().BoolVar(&f.listTags, "list-tags", false, "list the tags that -t takes and stop")
+	c.Flags().BoolVarP(&f.confirmed, "assume-yes", "y", false, "do not ask before applying")
 	c.Flags().BoolVarP(&f.check, "check", "C", false, "only plan, as the command plan does")
 	c.Flags().StringSliceVar(&f.yes, "yes", nil, "`NAMES` of what may be destroyed")
 }
@@ -67,7 +68,9 @@ the reason and the impact. Without a PLAY it covers all that deploy does.`,
 		},
 	}
 	f.common(c)
-	_ = c.Flags().MarkHidden("check") // it fails only for a flag that is not there
+	for _, name := range []string{"check", "assume-yes"} {
+		_ = c.Flags().MarkHidden(name) // it fails only for a flag that is not there
+	}
 	c.Flags().StringVar(&f.out, "out", "", "save the plan to `FILE`, readable by you only, for apply")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
 	return c
@@ -92,7 +95,6 @@ finished by the next one.`,
 		},
 	}
 	f.common(c)
-	c.Flags().BoolVarP(&f.confirmed, "assume-yes", "y", false, "do not ask")
 	return c
 }
 

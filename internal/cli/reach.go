@@ -68,6 +68,42 @@ func target(h *module.Host) (transport.Target, error) {
 	return t, nil
 }
 
+// passwords are asked for once and serve every host that has none of its own.
+type passwords struct{ login, become secret.Value }
+
+// askPasswords asks for the passwords that -k and -K name. As Ansible does, an
+// empty answer for sudo means the one to log in with.
+func (a *app) askPasswords() (p passwords, err error) {
+	if !a.ask.login && !a.ask.become {
+		return p, nil
+	}
+	if !isTerminal(a.in) {
+		return p, errors.New("there is no terminal to ask for passwords on: use keys and NOPASSWD, or set ansible_password and ansible_become_password")
+	}
+	if a.ask.login {
+		if p.login, err = a.readPassword("SSH password: "); err != nil {
+			return p, err
+		}
+	}
+	if a.ask.become {
+		if p.become, err = a.readPassword("sudo password: "); err != nil {
+			return p, err
+		}
+		if p.become.IsEmpty() {
+			p.become = p.login
+		}
+	}
+	return p, nil
+}
+
+// readPassword reads a line from the terminal without showing it.
+func (a *app) readPassword(prompt string) (secret.Value, error) {
+	fmt.Fprint(a.err, prompt)
+	text, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(a.err)
+	return secret.New(string(text)), err
+}
+
 // dialer returns how the engine starts the agent on a host.
 func (r *run) dialer() (engine.Dial, error) {
 	opts := transport.Options{Log: func(host, line string) {
@@ -77,18 +113,23 @@ func (r *run) dialer() (engine.Dial, error) {
 		fmt.Fprintln(r.app.err, line)
 	}}
 	if isTerminal(r.app.in) {
-		opts.AskPassword = func(prompt string) (secret.Value, error) {
-			fmt.Fprint(r.app.err, prompt)
-			text, err := term.ReadPassword(int(os.Stdin.Fd()))
-			fmt.Fprintln(r.app.err)
-			return secret.New(string(text)), err
-		}
+		opts.AskPassword = r.app.readPassword
+	}
+	given, err := r.app.askPasswords()
+	if err != nil {
+		return nil, err
 	}
 	d := transport.New(opts)
 	return func(ctx context.Context, name string) (io.ReadWriteCloser, error) {
 		t, err := target(r.site.Host(name))
 		if err != nil {
 			return nil, err
+		}
+		if t.Password.IsEmpty() {
+			t.Password = given.login
+		}
+		if t.BecomePassword.IsEmpty() {
+			t.BecomePassword = given.become
 		}
 		s, err := d.Start(ctx, t)
 		var failed *transport.Error

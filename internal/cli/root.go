@@ -31,6 +31,7 @@ type app struct {
 	inventories []string
 	colour      colourChoice
 	json        bool
+	ask         struct{ login, become bool } // passwords to ask for
 }
 
 // Main runs the command line args, of which the first is the name that the
@@ -85,6 +86,8 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 	flags.StringArrayVarP(&a.inventories, "inventory", "i", nil, "inventory `FILE`; several are merged in order")
 	a.colour = "auto"
 	flags.Var(&a.colour, "color", "colour the output: auto, always or never")
+	flags.BoolVarP(&a.ask.login, "ask-pass", "k", false, "ask for the password to log in to hosts with")
+	flags.BoolVarP(&a.ask.become, "ask-become-pass", "K", false, "ask for the password for sudo on hosts")
 	flags.BoolVar(&a.json, "json", false, "write records for programs instead of text")
 	root.AddGroup(
 		&cobra.Group{ID: "look", Title: "Look, offline:"},

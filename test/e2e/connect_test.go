@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +65,28 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 			w.settled(t, "node", "-t", "node_ulimit")
 		})
 	}
+	t.Run("by a sudo password that is asked for on the terminal", func(t *testing.T) {
+		w.env = nil
+		w.inventory(t, hosts(", ansible_user: withpass"))
+		if r := w.pigsty(t, "node", "-t", "node_ulimit", "-K"); r.status != 1 || !strings.Contains(r.out, "no terminal to ask") {
+			t.Fatalf("without a terminal: status %d:\n%s", r.status, r.out)
+		}
+		keys, typing, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer typing.Close()
+		defer keys.Close()
+		if _, err := typing.WriteString("Sudo.Test\n"); err != nil {
+			t.Fatal(err)
+		}
+		// script(1) gives the command a terminal.
+		typed := exec.Command("script", "-qec", binary+" node -t node_ulimit -K", "/dev/null")
+		typed.Stdin = keys
+		if r := w.run(t, typed); r.status != 0 || !strings.Contains(r.out, "sudo password:") || !strings.Contains(r.out, "2 hosts") {
+			t.Fatalf("status %d:\n%s", r.status, r.out)
+		}
+	})
 	t.Run("a changed host key is refused", func(t *testing.T) {
 		w.env = nil
 		text, err := os.ReadFile(w.box.KnownHostsPath())
