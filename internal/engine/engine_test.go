@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,20 @@ type farm struct {
 	hosts map[string]*resourcetest.Host
 	mu    sync.Mutex
 	conns map[string]net.Conn // the agents' ends
+
+	asked, answered atomic.Int32 // messages to and from agents
+}
+
+// counted counts what is written to a connection; the engine and the agent
+// write a message at once.
+type counted struct {
+	net.Conn
+	n *atomic.Int32
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	c.n.Add(1)
+	return c.Conn.Write(p)
 }
 
 func newFarm(names ...string) *farm {
@@ -102,13 +117,13 @@ func (f *farm) dial(_ context.Context, name string) (io.ReadWriteCloser, error) 
 	f.conns[name] = far
 	f.mu.Unlock()
 	go func() {
-		_ = agent.Serve(context.Background(), far, func(c resource.Control) (*resource.Host, error) {
+		_ = agent.Serve(context.Background(), counted{far, &f.answered}, func(c resource.Control) (*resource.Host, error) {
 			h.Host.Control = c
 			return h.Host, nil
 		})
 		_ = far.Close()
 	}()
-	return near, nil
+	return counted{near, &f.asked}, nil
 }
 
 // run plans and applies steps on the farm.
@@ -352,6 +367,36 @@ func (r *restart) Apply(context.Context, *resource.Host) error {
 	time.Sleep(5 * time.Millisecond)
 	log.add("end")
 	return nil
+}
+
+// TestOneExchange observes a host that has nothing to do: the agent introduces
+// itself, and one question has one answer.
+func TestOneExchange(t *testing.T) {
+	f := newFarm("a", "b")
+	var steps []*plan.Step
+	for _, host := range []string{"a", "b"} {
+		b := plan.NewBuilder(host, "X")
+		for i := range 100 {
+			b.Add(&probe{Name: fmt.Sprint("step ", i)})
+		}
+		steps = append(steps, b.Steps()...)
+	}
+	f.run(t, steps, "a", "b")
+	f.asked.Store(0)
+	f.answered.Store(0)
+	fleet := Connect(t.Context(), []string{"a", "b"}, f.dial, nil, nil)
+	defer fleet.Close()
+	g, err := plan.Arrange(steps, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := fleet.Observe(g, plan.Request{})
+	if !p.Empty() || f.asked.Load() != 2 || f.answered.Load() != 4 {
+		t.Errorf("2 hosts: plan %+v, %d messages to them, wants 2; %d from them, wants 4", p.Count(), f.asked.Load(), f.answered.Load())
+	}
+	if p.Hosts[0].Observing == 0 {
+		t.Error("the plan does not say how long a host took")
+	}
 }
 
 // A big plan must not deadlock on the connection: thousands of results arrive
