@@ -17,8 +17,9 @@ import (
 // Dial starts the agent on a host and returns the connection to it.
 type Dial func(ctx context.Context, host string) (io.ReadWriteCloser, error)
 
-// Signer issues the certificate that c declares for a public key (PKIX, DER).
-type Signer func(c *resource.Cert, publicKey []byte) ([]byte, error)
+// Signer signs what for r, which is part of a host's plan: for a Cert, what is a
+// public key (PKIX, DER), and the result the certificate that it declares.
+type Signer func(r resource.Signed, what []byte) ([]byte, error)
 
 // Fleet is the connections to the hosts of one run.
 type Fleet struct {
@@ -40,7 +41,7 @@ type node struct {
 	mu      sync.Mutex
 	err     error // why the host cannot be spoken to
 	blobs   map[string][]byte
-	certs   map[string]*resource.Cert
+	signed  map[string]resource.Signed
 	steps   map[string]*plan.Step
 	waiting map[string]chan agent.Result
 }
@@ -54,7 +55,7 @@ func Connect(ctx context.Context, hosts []string, dial Dial, sign Signer, sink S
 	f := &Fleet{sign: sign, sink: sink, hosts: map[string]*node{}}
 	var all sync.WaitGroup
 	for _, name := range hosts {
-		n := &node{fleet: f, name: name, blobs: map[string][]byte{}, certs: map[string]*resource.Cert{},
+		n := &node{fleet: f, name: name, blobs: map[string][]byte{}, signed: map[string]resource.Signed{},
 			steps: map[string]*plan.Step{}, waiting: map[string]chan agent.Result{}}
 		f.hosts[name] = n
 		f.order = append(f.order, name)
@@ -193,10 +194,11 @@ func (n *node) expect(s *plan.Step) {
 	defer n.mu.Unlock()
 	n.steps[s.ID()] = s
 	switch r := s.Resource.(type) {
-	case *resource.File:
-		n.blobs[r.Hash] = r.Content()
-	case *resource.Cert:
-		n.certs[r.Key()] = r
+	case resource.Carrier:
+		hash, content := r.Blob()
+		n.blobs[hash] = content
+	case resource.Signed:
+		n.signed[r.Key()] = r
 	}
 }
 
@@ -215,20 +217,20 @@ func (n *node) Blob(hash string) ([]byte, error) {
 	defer n.mu.Unlock()
 	data, ok := n.blobs[hash]
 	if !ok {
-		return nil, fmt.Errorf("no file of this host's plan has the content %s", hash)
+		return nil, fmt.Errorf("nothing of this host's plan has the content %s", hash)
 	}
 	return data, nil
 }
 
-// Sign issues a certificate of the host's own plan.
-func (n *node) Sign(key string, publicKey []byte) ([]byte, error) {
+// Sign signs something for a resource of the host's own plan.
+func (n *node) Sign(key string, what []byte) ([]byte, error) {
 	n.mu.Lock()
-	c := n.certs[key]
+	r := n.signed[key]
 	n.mu.Unlock()
-	if c == nil {
-		return nil, fmt.Errorf("no certificate of this host's plan is called %q", key)
+	if r == nil {
+		return nil, fmt.Errorf("nothing of this host's plan that is signed is called %q", key)
 	}
-	return n.fleet.sign(c, publicKey)
+	return n.fleet.sign(r, what)
 }
 
 // Log passes on a line of progress.

@@ -16,8 +16,20 @@ type Module struct {
 	Declaration param.Module
 	// Check finds mistakes that only show across values or hosts. It may be nil.
 	Check func(*Site) diag.List
+	// Ports returns what of the module listens on which hosts. It may be nil.
+	Ports func(*Site) []Port
+	// Advise finds what works but is worth a word, such as passwords that
+	// everybody can look up. It is asked when there are no errors. It may be nil.
+	Advise func(*Site) diag.List
 	// Instances returns what of the module runs, or should run, on hosts. It may be nil.
 	Instances func(s *Site, hosts []*Host) []Instance
+	// Repository returns how a host reaches the deployment's own software
+	// repository, nil if there is none for it. It may be nil.
+	Repository func(*Site, *Host) *Repository
+	// Extras returns steps that only observe: the attributes of their Diff name
+	// what is on hosts and not in the inventory, its kind as Name and its name
+	// as New. It may be nil.
+	Extras func(s *Site, hosts []*Host) []*plan.Step
 	// Plays are what the module can do; none for a module whose parameters are
 	// known but which this version does not manage.
 	Plays []Play

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"sync"
@@ -16,6 +17,8 @@ type Site struct {
 	Inventory *inventory.Inventory
 	Catalogue *param.Catalogue
 	CA        []byte            // the deployment's CA certificate, PEM; empty when offline without one
+	RepoKey   []byte            // the public key of the deployment's software repository, armored; empty when offline without one
+	Modules   []Module          // all of the product, for what one needs to know of the others
 	Dir       string            // where the inventory lies; relative paths in it start here
 	Keys      []string          // public SSH keys of the user at the control side
 	Chosen    map[string]string // command-line choices of plays: "username", "dbname"
@@ -126,6 +129,42 @@ func (h *Host) At(name string) diag.Pos {
 		return v.NamePos
 	}
 	return h.Pos()
+}
+
+// Field returns where a field of an object is written: of the object at the
+// place object within the variable called name, the value of the first of
+// fields that it has. Else it returns object, or where the variable is when
+// even that is not known.
+func (h *Host) Field(name string, object diag.Pos, fields ...string) diag.Pos {
+	v, ok := h.Vars.Get(name)
+	if !ok || object.IsZero() {
+		return cmp.Or(object, h.At(name))
+	}
+	found, _ := objectAt(v.Value, object)
+	for _, f := range fields {
+		if value, ok := found.Get(f); ok {
+			return value.Pos
+		}
+	}
+	return object
+}
+
+// objectAt returns the value within v that is written at pos.
+func objectAt(v inventory.Value, pos diag.Pos) (inventory.Value, bool) {
+	if v.Pos == pos {
+		return v, true
+	}
+	for _, item := range v.Items {
+		if found, ok := objectAt(item, pos); ok {
+			return found, true
+		}
+	}
+	for _, p := range v.Pairs {
+		if found, ok := objectAt(p.Value, pos); ok {
+			return found, true
+		}
+	}
+	return inventory.Value{}, false
 }
 
 // String returns the host's name.

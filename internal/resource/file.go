@@ -35,6 +35,14 @@ type File struct {
 	// Check is a command that must accept the content before it replaces the
 	// old one; "%s" in its arguments stands for the path of the candidate.
 	Check []string
+	// CheckIn, for programs that check whole configurations only, is one that
+	// includes the candidate, for which "%s" stands in it; "%s" in Check then
+	// stands for the path of this one.
+	CheckIn string
+
+	// Header, if set, is the first line of a file that is ours: one that exists
+	// and begins otherwise was written by somebody else and stays.
+	Header string
 
 	// Once makes the file a seed: created if absent, never changed after.
 	Once bool
@@ -66,6 +74,15 @@ func Hidden() FileOption { return func(f *File) { f.Hidden = true } }
 
 // CheckedBy has the command accept the content first; "%s" is the candidate's path.
 func CheckedBy(args ...string) FileOption { return func(f *File) { f.Check = args } }
+
+// CheckedWithin has the command accept a configuration that includes the
+// content; "%s" is the candidate's path in it, and its own path in args.
+func CheckedWithin(config string, args ...string) FileOption {
+	return func(f *File) { f.CheckIn, f.Check = config, args }
+}
+
+// Yielding leaves a file alone that exists without header as its first line.
+func Yielding(header string) FileOption { return func(f *File) { f.Header = header } }
 
 // Seed makes the file one that is created if absent and never changed after.
 func Seed() FileOption { return func(f *File) { f.Once = true } }
@@ -117,6 +134,9 @@ func (f *File) diff(ctx context.Context, h *Host) (Change, error) {
 	old, err := h.Files.Read(f.Path)
 	if err != nil {
 		return Change{}, err
+	}
+	if !f.ours(old) {
+		return Change{Skipped: "somebody else wrote it; move it away to have it managed"}, nil
 	}
 	var c Change
 	if have := digest(old); have != f.Hash {
@@ -176,6 +196,9 @@ func (f *File) Apply(ctx context.Context, h *Host) error {
 		if err != nil {
 			return err
 		}
+		if !f.ours(old) {
+			return nil
+		}
 		if digest(old) == f.Hash {
 			h.Manifest.SetFile(f.Path, f.Hash)
 			return setAttributes(h, f.Path, info, f.mode(), f.Owner)
@@ -228,6 +251,13 @@ func (f *File) check(ctx context.Context, h *Host, content []byte) error {
 	if err := h.Files.Write(candidate, content, f.mode(), f.Owner); err != nil {
 		return err
 	}
+	if f.CheckIn != "" {
+		config := strings.ReplaceAll(f.CheckIn, "%s", candidate)
+		candidate = path.Join(dir, "including-"+path.Base(f.Path))
+		if err := h.Files.Write(candidate, []byte(config), 0o600, Owner{}); err != nil {
+			return err
+		}
+	}
 	args := make([]string, len(f.Check))
 	for i, a := range f.Check {
 		args[i] = strings.ReplaceAll(a, "%s", candidate)
@@ -236,6 +266,12 @@ func (f *File) check(ctx context.Context, h *Host, content []byte) error {
 		return fmt.Errorf("the new %s is not valid and was not put in place: %w", f.Path, err)
 	}
 	return nil
+}
+
+// ours reports whether we may replace a file that holds content.
+func (f *File) ours(content []byte) bool {
+	first, _, _ := strings.Cut(string(content), "\n")
+	return f.Header == "" || first == f.Header
 }
 
 func (f *File) mode() fs.FileMode {

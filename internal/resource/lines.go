@@ -1,11 +1,14 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"path"
 	"strings"
+
+	"pigsty/internal/secret"
 )
 
 // Lines are our lines in a file that belongs to others, such as the names of
@@ -19,6 +22,14 @@ type Lines struct {
 	// Block puts Lines as they are between "<Marker> begin" and "<Marker> end"
 	// instead, for formats without comments at the end of a line.
 	Block bool
+
+	// Owner and Mode are those of a file that does not exist yet. One that does
+	// keeps its own, but nobody may do with it what Mode does not let them. 0
+	// means 0644 for a new file.
+	Owner Owner
+	Mode  fs.FileMode
+	// Hidden keeps the lines out of plans.
+	Hidden bool
 }
 
 var (
@@ -31,7 +42,7 @@ func (l *Lines) Key() string { return "lines " + l.Path + " " + l.Marker }
 
 // Requires returns the directories above and the file, if it is in the plan as well.
 func (l *Lines) Requires() []string {
-	return append(above(l.Path, Owner{}), "file "+l.Path)
+	return append(above(l.Path, l.Owner), "file "+l.Path)
 }
 
 // Diff compares our lines only.
@@ -48,7 +59,10 @@ func (l *Lines) Diff(_ context.Context, h *Host) (Change, error) {
 	if info == nil {
 		c.Action, c.Reason = Create, "does not exist"
 	}
-	if textual(old) {
+	switch {
+	case l.Hidden:
+		c.Attrs = []Attr{{Name: "lines", New: secret.Mask}}
+	case textual(old):
 		c.Diff = unified(old, []byte(text), nil)
 	}
 	return c, nil
@@ -68,9 +82,13 @@ func (l *Lines) Apply(_ context.Context, h *Host) error {
 		if err := h.Files.Mkdir(path.Dir(l.Path), 0o755, Owner{}); err != nil {
 			return err
 		}
-		info = &FileInfo{Mode: 0o644}
+		info = &FileInfo{Mode: cmp.Or(l.Mode, 0o644), Owner: l.Owner}
 	}
-	return h.Files.Write(l.Path, []byte(text), info.Mode&permissions, info.Owner)
+	mode := info.Mode & permissions
+	if l.Mode != 0 {
+		mode &= l.Mode
+	}
+	return h.Files.Write(l.Path, []byte(text), mode, info.Owner)
 }
 
 // read returns the file, and a nil FileInfo if there is none.

@@ -12,6 +12,9 @@ type Link struct {
 	Path   string
 	Target string // as written in the link; it need not exist
 
+	// Prefer is where the link leads instead of Target while that exists.
+	Prefer string
+
 	// Keep says why a link that leads to something else that exists must not be
 	// changed; that is an error then. Empty: it is changed.
 	Keep string
@@ -37,11 +40,12 @@ func (l *Link) Diff(_ context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if l.Keep != "" && target != "" && target != l.Target && exists(h, target) {
-		return Change{}, fmt.Errorf("%s leads to %s and not to %s: %s", l.Path, target, l.Target, l.Keep)
+	want := l.target(h)
+	if l.Keep != "" && target != "" && target != want && exists(h, target) {
+		return Change{}, fmt.Errorf("%s leads to %s and not to %s: %s", l.Path, target, want, l.Keep)
 	}
 	var c Change
-	c.Differs("target", target, l.Target)
+	c.Differs("target", target, want)
 	if target == "" {
 		c.Action, c.Reason = Create, "does not exist"
 	}
@@ -54,10 +58,19 @@ func (l *Link) Diff(_ context.Context, h *Host) (Change, error) {
 // Apply makes the link, or points it elsewhere in one atomic step.
 func (l *Link) Apply(_ context.Context, h *Host) error {
 	target, err := l.read(h)
-	if err != nil || target == l.Target {
+	want := l.target(h)
+	if err != nil || target == want {
 		return err
 	}
-	return h.Files.Link(l.Path, l.Target)
+	return h.Files.Link(l.Path, want)
+}
+
+// target is where the link is to lead on h.
+func (l *Link) target(h *Host) string {
+	if l.Prefer != "" && exists(h, l.Prefer) {
+		return l.Prefer
+	}
+	return l.Target
 }
 
 // read returns where the link leads, "" if there is none.

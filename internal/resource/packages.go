@@ -42,6 +42,9 @@ type PackageItem struct {
 	Release, ReleaseOf string
 	// Optional is left out, and said to be, where no repository has it.
 	Optional bool
+	// Or holds other names, separated by blanks, under which repositories may
+	// have the same. The first name that is installed or offered counts.
+	Or string
 }
 
 var (
@@ -88,25 +91,22 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	if err != nil || len(todo) == 0 {
 		return Change{}, err
 	}
-	for _, prefix := range repositoryPaths {
-		if _, ok := h.pendingPath(prefix); ok {
-			return p.unknown(todo, "after the package repositories are configured"), nil
-		}
+	when, err := indexUnknown(h)
+	if err != nil {
+		return Change{}, err
 	}
-	if _, ok := h.Pending(indexKey); ok {
-		return p.unknown(todo, "after the package index is read"), nil
+	if when != "" {
+		return p.unknown(todo, when), nil
+	}
+	candidates, err := h.Packages.Candidates(ctx, allNames(todo)...)
+	if err != nil {
+		return Change{}, fmt.Errorf("ask the package index: %w", err)
 	}
 	read, err := h.Packages.IndexTime()
 	if err != nil {
 		return Change{}, err
 	}
-	if read.IsZero() {
-		return p.unknown(todo, "after the package index is read"), nil
-	}
-	candidates, err := h.Packages.Candidates(ctx, names(todo)...)
-	if err != nil {
-		return Change{}, fmt.Errorf("ask the package index: %w", err)
-	}
+	todo = wanting(choose(todo, installed, candidates), installed)
 	lost, spared := absent(todo, candidates, installed)
 	if len(lost) > 0 {
 		if time.Since(read) > indexTrust {
@@ -157,10 +157,11 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 		}
 	}
 	for {
-		candidates, err := h.Packages.Candidates(ctx, names(todo)...)
+		candidates, err := h.Packages.Candidates(ctx, allNames(todo)...)
 		if err != nil {
 			return fmt.Errorf("ask the package index: %w", err)
 		}
+		todo := wanting(choose(todo, installed, candidates), installed)
 		lost, spared := absent(todo, candidates, installed)
 		if len(lost) > 0 && refreshed {
 			return advise(ctx, h, lost)
@@ -171,7 +172,7 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 			}
 			continue
 		}
-		todo := without(todo, spared)
+		todo = without(todo, spared)
 		if len(todo) == 0 {
 			return nil
 		}
@@ -197,18 +198,23 @@ func (p *Packages) missing(h *Host) ([]PackageItem, map[string]string, error) {
 		}
 		pinned[item.Name] = item
 	}
-	installed, err := h.Packages.Installed(names(p.Items)...)
+	installed, err := h.Packages.Installed(allNames(p.Items)...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the installed packages: %w", err)
 	}
+	return wanting(p.Items, installed), installed, nil
+}
+
+// wanting returns the items that are not installed as wanted.
+func wanting(items []PackageItem, installed map[string]string) []PackageItem {
 	var todo []PackageItem
-	for _, item := range p.Items {
+	for _, item := range items {
 		have, ok := installed[item.Name]
 		if !ok || item.Latest || !satisfies(have, item.Version) {
 			todo = append(todo, item)
 		}
 	}
-	return todo, installed, nil
+	return todo
 }
 
 func (p *Packages) unknown(todo []PackageItem, when string) Change {

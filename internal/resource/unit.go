@@ -22,6 +22,10 @@ type Unit struct {
 	Enabled bool
 	Running bool
 
+	// IfRunning leaves a unit that does not run as it is: what it reads changes,
+	// but whether there is such a unit is not for this plan to say.
+	IfRunning bool
+
 	// ReloadOn and RestartOn are what the unit reads: files, or whole
 	// directories if they end in "/".
 	ReloadOn, RestartOn []string
@@ -52,7 +56,7 @@ func (u *Unit) Key() string { return "unit " + u.Name }
 func (u *Unit) Requires() []string {
 	keys := append([]string{}, u.After...)
 	for _, p := range append(append(u.files(), u.ReloadOn...), u.RestartOn...) {
-		for _, kind := range []string{"file ", "cert ", "link ", "absent ", "prune "} {
+		for _, kind := range []string{"file ", "cert ", "link ", "absent ", "prune ", "htpasswd "} {
 			keys = append(keys, kind+p)
 		}
 	}
@@ -71,6 +75,9 @@ func (u *Unit) Diff(ctx context.Context, h *Host) (Change, error) {
 		return Change{}, err
 	}
 	var c Change
+	if u.IfRunning && !isRunning(st) {
+		return c, nil
+	}
 	if !st.Static && st.Load != "not-found" || u.Enabled && st.Load == "not-found" {
 		c.Differs("enabled", yes(st.Enabled), yes(u.Enabled))
 	}
@@ -131,7 +138,7 @@ func (u *Unit) diffLoaded(h *Host, st UnitState, planning bool, c *Change) error
 // Apply enables, starts, restarts, reloads, stops or disables the unit, as needed.
 func (u *Unit) Apply(ctx context.Context, h *Host) error {
 	st, err := u.show(ctx, h)
-	if err != nil {
+	if err != nil || u.IfRunning && !isRunning(st) {
 		return err
 	}
 	if st.Stale || st.Load == "not-found" {

@@ -19,6 +19,8 @@ type User struct {
 	Home   string
 	Shell  string
 	System bool
+	// KeepHome leaves home and shell of a user that exists as they are.
+	KeepHome bool
 }
 
 var (
@@ -88,10 +90,11 @@ func (u *User) account(have Account) Account {
 	if u.Group != "" {
 		a.Group = u.Group
 	}
-	if u.Home != "" {
+	keep := u.KeepHome && have.Name != ""
+	if u.Home != "" && !keep {
 		a.Home = u.Home
 	}
-	if u.Shell != "" {
+	if u.Shell != "" && !keep {
 		a.Shell = u.Shell
 	}
 	a.Groups = slices.Clone(have.Groups)

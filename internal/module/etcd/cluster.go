@@ -6,12 +6,10 @@ import (
 	"cmp"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
-	"pigsty/internal/diag"
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource/etcd"
@@ -91,76 +89,6 @@ func Ready(s *module.Site) []string {
 		ids = append(ids, plan.ID(m.Host.Name(), etcd.Auth{Cluster: m.EtcdCluster}.Key()))
 	}
 	return ids
-}
-
-// check finds members that cannot work together.
-func check(s *module.Site) diag.List {
-	var l diag.List
-	for _, h := range s.Group("etcd") {
-		// A number that cannot be read is reported as such.
-		if _, written := h.Vars.Get("etcd_seq"); module.Params[Params](h).EtcdSeq == nil && !written {
-			l.Add(diag.Diagnostic{
-				Code: "missing-identity", Pos: h.At("etcd_seq"),
-				Message: "host " + h.Name() + " of group etcd has no etcd_seq", Advice: "give each member its own etcd_seq, from 1",
-			})
-		}
-	}
-	all := members(s)
-	numbers := map[int]member{}
-	for _, m := range all {
-		pos := m.At("etcd_seq")
-		if other, taken := numbers[*m.EtcdSeq]; taken {
-			l.Add(diag.Diagnostic{
-				Code: "duplicate-identity", Pos: pos,
-				Message: fmt.Sprintf("hosts %s and %s have the same etcd_seq %d", other.Host.Name(), m.Host.Name(), *m.EtcdSeq),
-				Advice:  "give one of them another number",
-			})
-		}
-		numbers[*m.EtcdSeq] = m
-		// An address with a mistake in it is NODE's to report.
-		address := strings.Trim(m.Host.Name(), "0123456789.") == ""
-		if _, err := netip.ParseAddr(m.Host.Name()); err != nil && !address {
-			l.Add(diag.Diagnostic{
-				Code: "address-needed", Pos: m.Pos(),
-				Message: "etcd member " + m.Host.Name() + " is not named by its IP address, which etcd listens on",
-				Advice:  "use the address as the name of the host",
-			})
-		}
-		first := all[0]
-		differ := func(name string, same bool) {
-			if !same {
-				l.Add(diag.Diagnostic{
-					Code: "cluster-mismatch", Pos: m.At(name),
-					Message: fmt.Sprintf("%s of %s differs from that of %s: all members belong to one cluster", name, m.Host.Name(), first.Host.Name()),
-					Advice:  "set it for the whole group",
-				})
-			}
-		}
-		differ("etcd_cluster", m.EtcdCluster == first.EtcdCluster)
-		differ("etcd_port", m.EtcdPort == first.EtcdPort)
-		differ("etcd_root_password", m.EtcdRootPassword == first.EtcdRootPassword)
-		if m.EtcdElectionTimeout < 5*m.EtcdHeartbeatInterval {
-			l.Add(diag.Diagnostic{
-				Code: "out-of-range", Pos: m.At("etcd_election_timeout"),
-				Message: fmt.Sprintf("etcd_election_timeout %d is less than five times etcd_heartbeat_interval %d, which etcd refuses",
-					m.EtcdElectionTimeout, m.EtcdHeartbeatInterval),
-				Advice: "raise the former or lower the latter",
-			})
-		}
-		if m.EtcdLearner {
-			l.Add(diag.Diagnostic{
-				Severity: diag.Warning, Code: "not-supported", Pos: m.At("etcd_learner"),
-				Message: "etcd_learner has no effect: " + m.instance() + " votes as soon as it has caught up", Advice: "remove it",
-			})
-		}
-	}
-	if n := len(all); n > 0 && n%2 == 0 {
-		l.Add(diag.Diagnostic{
-			Severity: diag.Warning, Code: "even-members", Pos: all[n-1].At("etcd_seq"),
-			Message: fmt.Sprintf("%d etcd members survive no more failures than %d", n, n-1), Advice: "have 1, 3 or 5",
-		})
-	}
-	return l
 }
 
 // initialCluster returns the members as etcd's first start takes them.

@@ -48,6 +48,8 @@ func Module() module.Module {
 	return module.Module{
 		Declaration: Declaration(),
 		Check:       check,
+		Ports:       ports,
+		Advise:      advise,
 		Instances:   instances,
 		Plays: []module.Play{
 			{

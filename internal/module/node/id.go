@@ -5,9 +5,7 @@ package node
 
 import (
 	"net/netip"
-	"regexp"
 
-	"pigsty/internal/diag"
 	"pigsty/internal/module"
 )
 
@@ -71,48 +69,4 @@ func address(h *module.Host) string {
 		return ""
 	}
 	return h.Name()
-}
-
-// hostname is what the kernel and resolvers take for a host's name: labels of
-// letters, digits and dashes (RFC 1123), 64 characters at most.
-var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
-
-// check finds hosts that cannot be told apart or reached, node names that are
-// not host names or not unique, and services of a load balancer that cannot be.
-func check(s *module.Site) diag.List {
-	var l diag.List
-	checkAddresses(s, &l)
-	first := map[string]*module.Host{}
-	for _, h := range s.Hosts() {
-		checkServices(h, &l)
-		name := declaredName(h)
-		if name == "" {
-			continue
-		}
-		at := h.At("nodename")
-		if !written(h, "nodename") {
-			at = h.At("pg_seq")
-		}
-		if len(name) > 64 || !hostname.MatchString(name) {
-			l.Add(diag.Diagnostic{
-				Code: "invalid-nodename", Pos: at,
-				Message: "the name of node " + h.Name() + " is no host name: " + name,
-				Advice:  "use letters, digits and dashes, at most 64 in all",
-			})
-		}
-		other := first[name]
-		if other == nil {
-			first[name] = h
-			continue
-		}
-		// Two instances with the same number are PGSQL's to report.
-		if written(h, "nodename") || written(other, "nodename") {
-			l.Add(diag.Diagnostic{
-				Code: "duplicate-nodename", Pos: at,
-				Message: "nodes " + other.Name() + " and " + h.Name() + " are both called " + name,
-				Advice:  "give one of them another nodename",
-			})
-		}
-	}
-	return l
 }

@@ -1,26 +1,16 @@
 package node
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
 
-func TestCheck(t *testing.T) {
-	var out strings.Builder
-	for _, d := range check(site(t, "testdata/wrong.yml", nil)).Sorted() {
-		fmt.Fprintf(&out, "%s: %s: %s [%s] (%s)\n", d.Pos, d.Severity, d.Message, d.Code, d.Advice)
-	}
-	golden(t, "testdata/wrong.diagnostics", out.String())
-}
-
 func TestNames(t *testing.T) {
-	s := site(t, "testdata/four.yml", map[string]resource.Facts{"10.10.10.10": machine})
+	s := site(t, "four.yml", map[string]resource.Facts{"10.10.10.10": machine})
 	for host, want := range map[string][2]string{
 		"10.10.10.10": {"meta.example.com", "nodes"},
 		"10.10.10.11": {"pg-test-1", "pg-test"},
@@ -31,7 +21,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s is %v, want %v", host, got, want)
 		}
 	}
-	s = site(t, "testdata/wrong.yml", map[string]resource.Facts{"10.10.10.14": machine})
+	s = site(t, "wrong.yml", map[string]resource.Facts{"10.10.10.14": machine})
 	if got := Name(s.Host("10.10.10.14")); got != "debian" {
 		t.Errorf("a node without a name of its own is called %q, want the host's name", got)
 	}
@@ -39,7 +29,7 @@ func TestNames(t *testing.T) {
 
 // TestHAProxyTwice has two plays declare HAProxy, as NODE and PGSQL do.
 func TestHAProxyTwice(t *testing.T) {
-	s := site(t, "testdata/four.yml", map[string]resource.Facts{"10.10.10.12": container})
+	s := site(t, "four.yml", map[string]resource.Facts{"10.10.10.12": container})
 	h := s.Host("10.10.10.12")
 	one, two := plan.NewBuilder(h.Name(), "NODE"), plan.NewBuilder(h.Name(), "PGSQL")
 	HAProxy(one, s, h)

@@ -11,6 +11,8 @@ func Module() module.Module {
 	return module.Module{
 		Declaration: Declaration(),
 		Check:       check,
+		Ports:       ports,
+		Advise:      advise,
 		Plays: []module.Play{
 			{
 				Name:   "node",

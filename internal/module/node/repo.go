@@ -17,11 +17,15 @@ import (
 // Only what the inventory writes into repo_upstream is configured. The
 // repositories that the host has stay: base systems come from wherever the host
 // gets them, and node_repo_remove takes nothing away. The module local is the
-// repository of the admin node, which this version does not build.
+// deployment's own repository, where an infra node has one.
 func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	b = b.Tag("node_repo", "node_install").Early()
 	add := b.Tag("node_repo_upstream", "node_repo_add")
 	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
+		if r := s.Repository(h); name == "local" && r != nil {
+			localRepository(add, s, h, r)
+			continue
+		}
 		chosen := upstreams(s, h, name)
 		if len(chosen) == 0 {
 			continue
@@ -96,15 +100,20 @@ var keyDirs = map[string]string{"deb": "/etc/apt/keyrings/", "rpm": "/etc/pki/rp
 // has one, else any key that the host trusts will do; never [trusted=yes].
 func aptFile(f resource.Facts, list []upstream) string {
 	text := header
-	expand := strings.NewReplacer("${distro_codename}", f.Codename, "${distro_name}", f.OS)
 	for _, u := range list {
 		key := ""
 		if strings.HasPrefix(u.key, "/") {
 			key = " [signed-by=" + u.key + "]"
 		}
-		text += "# " + u.name + "\ndeb" + key + " " + strings.Join(strings.Fields(expand.Replace(u.url)), " ") + "\n"
+		text += "# " + u.name + "\ndeb" + key + " " + aptURL(f, u) + "\n"
 	}
 	return text
+}
+
+// aptURL returns the URL, the suite and the components of u.
+func aptURL(f resource.Facts, u upstream) string {
+	expand := strings.NewReplacer("${distro_codename}", f.Codename, "${distro_name}", f.OS)
+	return strings.Join(strings.Fields(expand.Replace(u.url)), " ")
 }
 
 // yumFile returns repository sections. Signatures are checked unless the

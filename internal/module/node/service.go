@@ -1,13 +1,9 @@
 package node
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"pigsty/internal/diag"
-	"pigsty/internal/module"
 )
 
 // defaultServer is how a load balancer treats the servers of a service that
@@ -49,29 +45,4 @@ func serverLine(v HAProxyServer) string {
 		words = append(words, v.Options)
 	}
 	return strings.Join(words, " ")
-}
-
-// checkServices finds services of h's load balancer that want the same port.
-func checkServices(h *module.Host, l *diag.List) {
-	p := module.Params[Params](h)
-	if !p.HaproxyEnabled {
-		return
-	}
-	type bind struct {
-		ip   string
-		port int
-	}
-	owner := map[bind]string{{"*", p.HaproxyExporterPort}: "haproxy_exporter_port"}
-	for _, v := range p.HaproxyServices {
-		b := bind{cmp.Or(v.IP, "*"), v.Port}
-		if other, taken := owner[b]; taken {
-			l.Add(diag.Diagnostic{
-				Code: "port-taken", Pos: v.Pos,
-				Message: fmt.Sprintf("service %s wants port %d, which %s has", v.Name, v.Port, other),
-				Advice:  "give it another port",
-			})
-			continue
-		}
-		owner[b] = "service " + v.Name
-	}
 }

@@ -41,10 +41,29 @@ func (m *Member) addStanza(b *plan.Builder) {
 	}
 }
 
-// addSharedStanza adds the same in a repository that all members share.
-func (c *Cluster) addSharedStanza(b *plan.Builder) {
-	if m := c.first(); m.Params.PgbackrestEnabled && !m.ownRepository() {
-		b.Tag("pg_backup", "pgbackrest", "pgbackrest_init").AddOnLeader(c.Name, c.addresses(), m.stanza())
+// addRepository adds what a cluster has in its repository: its place there, where
+// members share one, the certainty that segments of write-ahead log arrive, and
+// the first backup of a new cluster. With repositories of their own, those of the
+// leader count.
+func (c *Cluster) addRepository(b *plan.Builder) {
+	m := c.first()
+	if !m.Params.PgbackrestEnabled {
+		return
+	}
+	b = b.Tag("pg_backup", "pgbackrest")
+	repository := b.Tag("pgbackrest_init")
+	if m.ownRepository() {
+		var stanzas []string
+		for _, other := range c.Members {
+			stanzas = append(stanzas, plan.ID(other.Name(), other.stanza().Key()))
+		}
+		repository = repository.After(stanzas...)
+	} else {
+		repository.AddOnLeader(c.Name, c.addresses(), m.stanza())
+	}
+	checked := repository.AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: m.stanza()})
+	if m.Params.PgbackrestInitBackup {
+		b.Tag("pgbackrest_backup").After(checked).AddOnLeader(c.Name, c.addresses(), postgres.Backup{Stanza: m.stanza(), Type: "full"})
 	}
 }
 
@@ -74,9 +93,16 @@ func (m *Member) repositorySetting(name string) string {
 }
 
 // backupINI returns pgbackrest.conf.
-func (m *Member) backupINI() string {
+func (m *Member) backupINI() string { return m.backupINIFor("info", 0) }
+
+// backupINIFor returns pgbackrest.conf with a level for its log file, and as
+// many processes for a restore, one for each CPU if that is 0.
+func (m *Member) backupINIFor(level string, processes int) string {
 	p := m.Params
 	cpus := max(m.Facts.CPUs, 1)
+	if processes == 0 {
+		processes = min(cpus, 8)
+	}
 	some := clamp(ceilDiv(cpus, 4), 2, 4)
 	var b strings.Builder
 	section := func(name string, lines ...string) {
@@ -89,7 +115,7 @@ func (m *Member) backupINI() string {
 		"compress-type=zst",
 		"delta=y",
 		"expire-auto=y",
-		"log-level-file=info",
+		"log-level-file=" + level,
 		"log-path=" + p.PgbackrestLogDir,
 		"spool-path=/pg/spool",
 		"start-fast=y",
@@ -97,7 +123,7 @@ func (m *Member) backupINI() string {
 	section("global:archive-get", fmt.Sprintf("process-max=%d", some))
 	section("global:archive-push", fmt.Sprintf("process-max=%d", some))
 	section("global:backup", fmt.Sprintf("process-max=%d", some))
-	section("global:restore", fmt.Sprintf("process-max=%d", min(cpus, 8)))
+	section("global:restore", fmt.Sprintf("process-max=%d", processes))
 	section(m.Cluster.Name,
 		"pg1-path="+p.PgData,
 		fmt.Sprintf("pg1-port=%d", p.PgPort),

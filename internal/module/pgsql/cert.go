@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"pigsty/internal/module"
-	"pigsty/internal/module/infra"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
@@ -23,12 +21,13 @@ func (m *Member) addCert(b *plan.Builder, ca []byte) {
 	if vip := m.Cluster.vip(); vip != "" && !slices.Contains(ips, vip) {
 		ips = append(ips, vip)
 	}
+	validity, _ := m.Vars.Get("cert_validity") // of INFRA, which imports this package
 	b.Tag("pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy").Add(&resource.Cert{
 		CertPath: certDir + "/server.crt", KeyPath: certDir + "/server.key", CAPath: certDir + "/ca.crt",
 		CommonName: m.Instance(), DNSNames: []string{"localhost", m.Cluster.Name, m.Instance()}, IPs: ips,
 		Organization: []string{"pigsty"}, Units: []string{"pgsql"},
 		Owner: m.owner(), KeyMode: 0o600,
-		Validity: days(module.Params[infra.Params](m.Host).CertValidity), RenewBefore: renewBefore,
+		Validity: days(validity.Value.Text), RenewBefore: renewBefore,
 		CA: ca,
 	})
 }

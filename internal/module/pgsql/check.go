@@ -21,11 +21,22 @@ func Check(s *module.Site) diag.List {
 	for _, c := range clusters {
 		c.checkIdentity(&l)
 		c.checkMembers(&l)
+		c.checkUpstream(&l)
+		c.checkSources(s, &l)
+		c.checkLevels(&l)
+		c.checkTemplate(s, &l)
+		c.checkFiles(s, &l)
 		for _, m := range c.once("pg_users", "pg_default_roles") {
 			m.checkRoles(&l)
 		}
-		for _, m := range c.once("pg_databases") {
+		for _, m := range c.once("pg_databases", "pg_users", "pg_default_roles", "pg_libs", "pg_encoding") {
 			m.checkDatabases(&l)
+		}
+		for _, m := range c.once("pg_parameters") {
+			m.checkParameters(&l)
+		}
+		for _, m := range c.once("pgbackrest_repo", "pgbackrest_method") {
+			m.checkBackup(s, &l)
 		}
 		for _, m := range c.once("pg_hba_rules", "pgb_hba_rules", "pg_default_hba_rules", "pgb_default_hba_rules") {
 			m.checkRules(&l)
@@ -34,6 +45,8 @@ func Check(s *module.Site) diag.List {
 			m.checkServices(s, &l)
 		}
 	}
+	checkVIPs(s, clusters, &l)
+	checkShards(clusters, &l)
 	return l
 }
 
@@ -91,6 +104,9 @@ func (c *Cluster) checkIdentity(l *diag.List) {
 			Code: "reserved-name", Pos: c.Members[0].At("pg_cluster"), Message: "a cluster cannot be called root",
 			Advice: "give pg_cluster another name",
 		})
+	}
+	if strings.HasPrefix(c.Name, "-") || strings.HasSuffix(c.Name, "-") {
+		l.Fail(c.Members[0].At("pg_cluster"), "invalid-format", "the cluster name "+c.Name+" cannot be part of a DNS name", "begin and end it with a letter or digit")
 	}
 	c.checkGroups(l)
 	seqs := map[int]*Member{}
@@ -197,13 +213,6 @@ func (c *Cluster) checkMembers(l *diag.List) {
 			Advice:  "add a group etcd with one, three or five hosts, each with its etcd_seq",
 		})
 	}
-	if name := templateName(c.Params.PgConf); !slices.Contains(templateNames, name) {
-		l.Add(diag.Diagnostic{
-			Severity: diag.Warning, Code: "unknown-template", Pos: c.first().At("pg_conf"),
-			Message: fmt.Sprintf("cluster %s gets the parameters of oltp: there is no template %s", c.Name, c.Params.PgConf),
-			Advice:  "name one of oltp.yml, olap.yml, crit.yml, tiny.yml, and set what differs by pg_parameters",
-		})
-	}
 	if c.Params.PatroniMode == "remove" {
 		l.Add(diag.Diagnostic{
 			Severity: diag.Warning, Code: "not-supported", Pos: c.first().At("patroni_mode"),
@@ -232,13 +241,6 @@ func (c *Cluster) checkMembers(l *diag.List) {
 				Message: fmt.Sprintf("%s is in none of the networks of node_firewall_intranet, so the access rules of %s keep it from replicating", m.Name(), c.Name),
 				Advice:  "add its network there",
 			})
-		}
-		if p.PgVipEnabled && c.vip() == "" {
-			l.Add(diag.Diagnostic{
-				Code: "invalid-format", Pos: m.At("pg_vip_address"),
-				Message: "pg_vip_address is no address: " + p.PgVipAddress, Advice: "write it like 10.10.10.2/24",
-			})
-			return
 		}
 	}
 }

@@ -9,38 +9,105 @@ import (
 	"pigsty/internal/module"
 )
 
-// checkRules checks what is about more than one field of an access rule.
+// checkRules checks what is about more than one field of an access rule, and
+// that what it names exists.
 func (m *Member) checkRules(l *diag.List) {
 	p := m.Params
-	for _, r := range slices.Concat(p.PgbDefaultHBARules, p.PgbHBARules) {
-		if r.DB == "replication" && len(r.Rules) == 0 {
-			l.Add(diag.Diagnostic{
-				Code: "no-replication", Pos: r.Pos, Message: "PgBouncer does not pass replication on",
-				Advice: "move the rule to pg_hba_rules",
-			})
+	for name, rules := range map[string][]HBARule{"pg_default_hba_rules": p.PgDefaultHBARules, "pg_hba_rules": p.PgHBARules} {
+		for _, r := range rules {
+			m.checkRule(name, r, false, l)
 		}
 	}
-	for _, r := range slices.Concat(p.PgDefaultHBARules, p.PgHBARules, p.PgbDefaultHBARules, p.PgbHBARules) {
-		for _, part := range strings.Split(r.User, ",") {
-			alias, ok := strings.CutPrefix(part, "${")
-			if !ok {
-				continue
-			}
-			alias = strings.TrimSuffix(alias, "}")
-			if _, known := m.scope(false).Users[alias]; !known {
-				l.Add(diag.Diagnostic{
-					Code: "unknown-alias", Pos: r.Pos, Message: "no user is meant by ${" + alias + "}",
-					Advice: "write one of ${dbsu}, ${repl}, ${monitor}, ${admin}, or a name",
-				})
-			}
+	for name, rules := range map[string][]HBARule{"pgb_default_hba_rules": p.PgbDefaultHBARules, "pgb_hba_rules": p.PgbHBARules} {
+		for _, r := range rules {
+			m.checkRule(name, r, true, l)
 		}
 	}
+}
+
+// checkRule checks one rule of the list called name.
+func (m *Member) checkRule(name string, r HBARule, pooler bool, l *diag.List) {
+	at := func(fields ...string) diag.Pos {
+		if r.Pos.IsZero() {
+			return r.Pos
+		}
+		return m.Field(name, r.Pos, fields...)
+	}
+	for i, line := range r.Rules {
+		if fault := hbaFault(line, pooler); fault != "" {
+			l.Fail(at("rules"), "invalid-rule", fmt.Sprintf("line %d of the access rule %s cannot be read: %s", i+1, r.Title, fault),
+				"write it like host all all 10.0.0.0/8 scram-sha-256")
+		}
+	}
+	if len(r.Rules) > 0 {
+		if r.Addr != "" {
+			l.Warn(at("addr"), "no-effect", "the access rule has rules, so its addr has no effect", "keep one of the two, or make two rules of it")
+		}
+		return
+	}
+	if pooler && r.DB == "replication" {
+		l.Fail(at("db"), "no-replication", "PgBouncer does not pass replication on", "move the rule to pg_hba_rules")
+	}
+	if fields, fault := hbaFields(r.DB); fault != "" || len(fields) != 1 && r.DB != "" {
+		l.Fail(at("db"), "invalid-rule", "db of the access rule is no list of databases: "+r.DB, "separate names by commas, and quote those that have blanks")
+	} else if len(fields) == 1 {
+		m.checkNamed(fields[0], "database", m.Params.databaseNames(pooler), at("db"), l)
+	}
+	if fields, fault := hbaFields(r.User); fault != "" || len(fields) != 1 && r.User != "" {
+		l.Fail(at("user"), "invalid-rule", "user of the access rule is no list of users: "+r.User, "separate names by commas, and quote those that have blanks")
+	} else if len(fields) == 1 {
+		m.checkNamed(m.checkAliases(fields[0], at("user"), l), "user", append(roleNames(m.Params.roles()), "all"), at("user"), l)
+	}
+}
+
+// checkAliases reports what stands for no user, and returns the names that are
+// no such alias.
+func (m *Member) checkAliases(users []string, at diag.Pos, l *diag.List) []string {
+	var names []string
+	for _, user := range users {
+		alias, ok := strings.CutPrefix(strings.TrimPrefix(user, "+"), "${")
+		if !ok {
+			names = append(names, user)
+			continue
+		}
+		alias = strings.TrimSuffix(alias, "}")
+		if _, known := m.scope(false).Users[alias]; !known {
+			l.Fail(at, "unknown-alias", "no user is meant by ${"+alias+"}", "write one of ${dbsu}, ${repl}, ${monitor}, ${admin}, or a name")
+		}
+	}
+	return names
+}
+
+// checkNamed warns of names in an access rule that must have been meant for one
+// that is known. Others may exist all the same.
+func (m *Member) checkNamed(names []string, what string, known []string, at diag.Pos, l *diag.List) {
+	for _, name := range names {
+		name = strings.TrimPrefix(name, "+")
+		if slices.Contains(known, name) || strings.ContainsAny(name, "/@") || builtin(name) {
+			continue
+		}
+		if near := diag.Nearest(name, slices.Values(known)); near != "" {
+			l.Warn(at, "unknown-"+what, "an access rule is about the "+what+" "+name+", which is not declared", "write "+near+" if that was meant")
+		}
+	}
+}
+
+// databaseNames returns what the db of an access rule may name.
+func (p *Params) databaseNames(pooler bool) []string {
+	out := []string{"all", "sameuser", "samerole", "samegroup", "replication", "postgres", "template1"}
+	if pooler {
+		out = append(out, "pgbouncer")
+	}
+	for _, d := range p.PgDatabases {
+		out = append(out, d.Name)
+	}
+	return out
 }
 
 // checkServices checks that services do not get in each other's way and that
 // their selectors can be read.
 func (m *Member) checkServices(s *module.Site, l *diag.List) {
-	byName, byPort := map[string]Service{}, map[string]Service{}
+	byName := map[string]Service{}
 	for _, v := range m.Params.services() {
 		if other, ok := byName[v.Name]; ok {
 			l.Add(diag.Diagnostic{
@@ -50,15 +117,6 @@ func (m *Member) checkServices(s *module.Site, l *diag.List) {
 			})
 		}
 		byName[v.Name] = v
-		at := fmt.Sprintf("%s:%d", orElse(v.IP, "*"), v.Port)
-		if other, ok := byPort[at]; ok {
-			l.Add(diag.Diagnostic{
-				Code: "port-taken", Pos: v.Pos,
-				Message: fmt.Sprintf("services %s and %s of cluster %s want the same port %d", other.Name, v.Name, m.Cluster.Name, v.Port),
-				Advice:  "give one of them another port",
-			})
-		}
-		byPort[at] = v
 		r, err := m.Cluster.resolve(v)
 		switch {
 		case err != nil:

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func (m *Member) checkRoles(l *diag.List) {
 			if g.State != "" && g.State != "grant" || builtin(g.Name) || slices.Contains(known, g.Name) {
 				continue
 			}
-			unknownRole(l, g.Pos, u.Pos, known, fmt.Sprintf("user %s is to be a member of %s, a role", u.Name, g.Name), g.Name)
+			unknownRole(l, diag.Error, cmp.Or(g.Pos, u.Pos), known, fmt.Sprintf("user %s is to be a member of %s, a role", u.Name, g.Name), g.Name)
 		}
 	}
 	if circle := memberCircle(roles); circle != nil {
@@ -29,6 +30,7 @@ func (m *Member) checkRoles(l *diag.List) {
 		})
 	}
 	for _, u := range m.Params.PgUsers {
+		m.checkUser(u, l)
 		if (u.PoolMode != "" || u.PoolConnLimit != nil) && !poolName.MatchString(u.Name) {
 			l.Add(diag.Diagnostic{
 				Severity: diag.Warning, Code: "not-poolable", Pos: u.Pos,
@@ -40,33 +42,6 @@ func (m *Member) checkRoles(l *diag.List) {
 			l.Add(diag.Diagnostic{
 				Code: "system-user", Pos: u.Pos, Message: "user " + u.Name + " belongs to the system and cannot be absent", Advice: "remove state",
 			})
-		}
-	}
-}
-
-// checkDatabases checks that the owners of databases and schemas exist.
-func (m *Member) checkDatabases(l *diag.List) {
-	known := roleNames(m.Params.roles())
-	check := func(owner, of string, at diag.Pos) {
-		if owner != "" && !builtin(owner) && !slices.Contains(known, owner) {
-			unknownRole(l, at, at, known, fmt.Sprintf("%s is to belong to %s, a user", of, owner), owner)
-		}
-	}
-	for _, d := range m.Params.PgDatabases {
-		if d.State == "absent" {
-			continue
-		}
-		if d.PgBouncer && m.Params.PgbouncerEnabled && !poolName.MatchString(d.Name) {
-			l.Add(diag.Diagnostic{
-				Severity: diag.Warning, Code: "not-poolable", Pos: d.Pos,
-				Message: "PgBouncer cannot offer database " + d.Name + ": in its configuration a name has only letters, digits and _ . -",
-				Advice:  "set pgbouncer: false for it",
-			})
-		}
-		check(d.Owner, "database "+d.Name, d.Pos)
-		check(d.PoolAuthUser, "the pool of database "+d.Name, d.Pos)
-		for _, s := range d.Schemas {
-			check(s.Owner, "schema "+s.Name+" of database "+d.Name, s.Pos)
 		}
 	}
 }
@@ -86,15 +61,12 @@ func roleNames(roles []User) []string {
 func builtin(role string) bool { return strings.HasPrefix(role, "pg_") }
 
 // unknownRole says that what names a role that the inventory does not declare.
-func unknownRole(l *diag.List, at, or diag.Pos, known []string, what, name string) {
-	if at.IsZero() {
-		at = or
-	}
+func unknownRole(l *diag.List, severity diag.Severity, at diag.Pos, known []string, what, name string) {
 	advice := "add it to pg_users, or correct the name"
 	if near := diag.Nearest(name, slices.Values(known)); near != "" {
 		advice = "write " + near + ", or add it to pg_users"
 	}
-	l.Add(diag.Diagnostic{Code: "unknown-role", Pos: at, Message: what + " that is not declared", Advice: advice})
+	l.Add(diag.Diagnostic{Severity: severity, Code: "unknown-role", Pos: at, Message: what + " that is not declared", Advice: advice})
 }
 
 // memberCircle returns roles each of which is a member of the next, the last

@@ -17,10 +17,13 @@ import (
 // Cluster is the hosts of an inventory that share a pg_cluster, whatever groups
 // they are in and whether or not a run covers them.
 type Cluster struct {
-	Name    string
-	Members []*Member // in inventory order
-	Primary *Member   // who bootstraps; nil when the inventory names none
-	Params  *Params   // of the primary, else of the first member
+	Name     string
+	Members  []*Member    // in inventory order
+	Primary  *Member      // who bootstraps; nil when the inventory names none
+	Params   *Params      // of the primary, else of the first member
+	Template confTemplate // what pg_conf names
+	Source   *Cluster     // the cluster that this one stands by for, if the inventory has it
+	Shards   []*Member    // of a Citus cluster: the members of all its parts
 
 	Etcd  []string // client endpoints, host:port, sorted
 	Admin string   // address of the admin node
@@ -64,8 +67,27 @@ func findClusters(s *module.Site) []*Cluster {
 			c.Primary, c.Params = m, p
 		}
 	}
+	for _, c := range out {
+		c.relate(out)
+		c.Template, _ = readTemplate(s, c.Params.PgConf) // checkTemplate says what is wrong with it
+	}
 	return out
 }
+
+// relate finds the clusters that c belongs together with.
+func (c *Cluster) relate(all []*Cluster) {
+	for _, other := range all {
+		if c.standby() && other != c && other.at(c.Primary.Params.PgUpstream) != nil {
+			c.Source = other
+		}
+		if c.first().sharded() && other.first().sharded() && other.first().scopeName() == c.first().scopeName() {
+			c.Shards = append(c.Shards, other.Members...)
+		}
+	}
+}
+
+// standby reports whether the inventory makes the whole cluster follow another.
+func (c *Cluster) standby() bool { return c.Primary != nil && c.Primary.Params.PgUpstream != "" }
 
 // names returns the names of hosts, sorted.
 func names(hosts []*module.Host) []string {

@@ -18,7 +18,7 @@ func dynamicConfig(m *Member) mapping {
 	c := m.Cluster
 	p := c.Params
 	plan := rtoPlan(p)
-	crit := templateName(p.PgConf) == "crit"
+	crit := c.Template.Kind == "crit"
 	var out mapping
 	out.set("ttl", plan.TTL)
 	out.set("loop_wait", plan.LoopWait)
@@ -27,13 +27,13 @@ func dynamicConfig(m *Member) mapping {
 	out.set("primary_stop_timeout", 30)
 	out.set("maximum_lag_on_failover", p.PgRpo)
 	out.set("maximum_lag_on_syncnode", -1)
-	out.set("synchronous_mode", crit || p.PgRpo == 0)
+	out.set("synchronous_mode", crit || p.PgRpo == 0 || c.designated())
 	// Strict mode blocks every write while no standby is in sync, so a cluster
 	// in which none ever can be would never accept one.
 	out.set("synchronous_mode_strict", crit && c.syncCandidates() > 0)
 	out.set("failsafe_mode", true)
-	if primary := c.Primary; primary != nil && primary.Params.PgUpstream != "" {
-		out.set("standby_cluster", standbyCluster(primary.Params))
+	if c.standby() {
+		out.set("standby_cluster", c.source())
 	}
 	var meta mapping
 	meta.set("pg_version", p.PgVersion)
@@ -49,6 +49,7 @@ func dynamicConfig(m *Member) mapping {
 	parameters := clusterParameters(m)
 	pg.set("parameters", parameters)
 	out.set("postgresql", pg)
+	out.overlay(c.Template.rest())
 
 	// Which parameters the inventory manages is kept beside them, so that one
 	// which leaves it goes back to the server's default.
@@ -61,18 +62,6 @@ func dynamicConfig(m *Member) mapping {
 	return out
 }
 
-// standbyCluster makes the whole cluster follow a server of another one.
-func standbyCluster(p *Params) mapping {
-	var m mapping
-	m.set("host", p.PgUpstream)
-	m.set("port", p.PgPort)
-	if delay := p.PgDelay; delay != "" && delay != "0" {
-		m.set("recovery_min_apply_delay", delay)
-	}
-	m.set("create_replica_methods", []string{"basebackup"})
-	return m
-}
-
 // rtoPlan returns the timeouts that pg_rto names, those of norm when it names none.
 func rtoPlan(p *Params) RTOPlan {
 	if plan, ok := p.PgRtoPlan[p.PgRto]; ok {
@@ -81,16 +70,11 @@ func rtoPlan(p *Params) RTOPlan {
 	return p.PgRtoPlan["norm"]
 }
 
-// templateNames are the kinds of work that there are settings for.
-var templateNames = []string{"oltp", "olap", "crit", "tiny"}
-
-// templateName returns the kind of work that pg_conf names: oltp.yml is oltp.
-func templateName(conf string) string { return strings.TrimSuffix(conf, ".yml") }
-
 // clusterParameters returns the parameters that all servers share: those of
 // the template, with the inventory's pg_parameters of the cluster over them.
 func clusterParameters(m *Member) mapping {
 	out := templateParameters(m)
+	out.overlay(m.Cluster.Template.parameters())
 	own := m.Cluster.sharedParameters()
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		out.put(name, own[name])

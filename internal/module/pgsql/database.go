@@ -1,8 +1,10 @@
 package pgsql
 
 import (
+	_ "embed"
 	"slices"
 
+	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/postgres"
@@ -31,6 +33,9 @@ func (c *Cluster) addBase(b *plan.Builder) []string {
 			rs = append(rs, m.extension(db, e))
 		}
 		rs = append(rs, m.privileges(Database{Name: db}, false), m.defaultPrivileges(db, ""))
+		if m.Params.watched() {
+			rs = append(rs, m.monitor(db))
+		}
 		for _, r := range rs {
 			id := b.AddOnLeader(c.Name, c.addresses(), r)
 			if db == "template1" {
@@ -43,7 +48,7 @@ func (c *Cluster) addBase(b *plan.Builder) []string {
 
 // addDatabases adds those databases of c that want picks with what is in them.
 // recreate allows one whose state is recreate to be dropped and made again.
-func (c *Cluster) addDatabases(b *plan.Builder, recreate bool, want func(Database) bool) {
+func (c *Cluster) addDatabases(b *plan.Builder, s *module.Site, recreate bool, want func(Database) bool) {
 	m := c.first()
 	for _, d := range m.Params.PgDatabases {
 		if !want(d) {
@@ -65,7 +70,31 @@ func (c *Cluster) addDatabases(b *plan.Builder, recreate bool, want func(Databas
 		for _, e := range d.Extensions {
 			add(m.extension(d.Name, e))
 		}
+		if script, err := s.File(d.Baseline); d.Baseline != "" && err == nil { // else checkFiles has said so
+			add(postgres.NewBaseline(m.server(), d.Name, d.Baseline, script))
+		}
 	}
+}
+
+// monitorSQL makes the objects that the monitoring user reads.
+//
+//go:embed monitor.sql
+var monitorSQL []byte
+
+// monitorSchema is where they are.
+const monitorSchema = "monitor"
+
+// watched reports whether the inventory wants them: whether it declares their schema.
+func (p *Params) watched() bool {
+	return slices.ContainsFunc(p.PgDefaultSchemas, func(s Schema) bool { return s.Name == monitorSchema && s.State != "absent" })
+}
+
+// monitor returns the script that makes those objects in db. It can be
+// repeated, and is when a later version of it comes.
+func (m *Member) monitor(db string) postgres.Baseline {
+	b := postgres.NewBaseline(m.server(), db, "monitor.sql", monitorSQL)
+	b.Topic, b.Again = monitorSchema, true
+	return b
 }
 
 // database returns the resource for d on the leader.

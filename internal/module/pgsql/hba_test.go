@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pigsty/internal/module/moduletest"
 )
 
 const hbaInventory = `
@@ -49,7 +51,7 @@ func TestHBA(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "-- pool of %s --\n%s", m.Instance(), m.poolRules())
 	}
-	golden(t, "hba.txt", out.String())
+	moduletest.Golden(t, "hba.txt", out.String())
 }
 
 func FuzzHBA(f *testing.F) {

@@ -92,7 +92,11 @@ func (m *Member) addLaunch(b *plan.Builder) {
 		role = "pg_primary"
 	}
 	launch := b.Tag("pg_launch", role)
-	launch.Tag("pg_hba", "pg_param", "pg_reload", "patroni_reload", "pg_conf").After(c.accountID()).Add(m.patroniUnit())
+	before := []string{c.accountID()}
+	if c.Source != nil { // nothing can be copied from it before
+		before = append(before, c.Source.leaderReadyID())
+	}
+	launch.Tag("pg_hba", "pg_param", "pg_reload", "patroni_reload", "pg_conf").After(before...).Add(m.patroniUnit())
 	if !m.primary() {
 		launch = launch.After(c.leaderReadyID())
 	}
@@ -113,13 +117,17 @@ func (c *Cluster) addLeaderReady(b *plan.Builder) {
 func (c *Cluster) addDynamicConfig(b *plan.Builder) []string {
 	m := c.first()
 	b = b.Tag("pg_launch", "pg_conf", "pg_param").After(c.leaderReadyID())
-	if !m.HasFacts {
-		return nil
+	standby := patroni.Standby{API: c.api(), Cluster: m.scopeName()}
+	if c.standby() {
+		standby.Source = c.source().plain()
 	}
+	follows := b.AddOnLeader(c.Name, c.addresses(), standby)
+	if !m.HasFacts {
+		return []string{follows}
+	}
+	b = b.After(follows)
 	desired := dynamicConfig(m).plain()
-	// Whether a standby cluster still follows its source is decided by promoting
-	// it, which an inventory that was not edited since must not undo.
-	delete(desired, "standby_cluster")
+	delete(desired, "standby_cluster") // which is not only compared, see patroni.Standby
 	if m.Params.PatroniMode == "pause" {
 		desired["pause"] = true
 	}

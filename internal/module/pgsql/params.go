@@ -81,7 +81,7 @@ type Params struct {
 	PgPrimaryDb          string             `param:"pg_primary_db" default:"postgres" aka:"patroni_citus_db" level:"cluster" group:"PG_BOOTSTRAP" doc:"Main database of the cluster, where Citus and cron live."`
 	PgParameters         map[string]string  `param:"pg_parameters" default:"{}" level:"cluster" group:"PG_BOOTSTRAP" doc:"Server parameters that override those of the template."`
 	PgFiles              []string           `param:"pg_files" default:"[]" level:"cluster" group:"PG_BOOTSTRAP" doc:"Files to copy into the data directory, on the side that runs pigsty."`
-	PgConf               string             `param:"pg_conf" default:"oltp.yml" usual:"oltp.yml,olap.yml,crit.yml,tiny.yml" level:"cluster" group:"PG_BOOTSTRAP" doc:"Template of server parameters."`
+	PgConf               string             `param:"pg_conf" default:"oltp.yml" level:"cluster" group:"PG_BOOTSTRAP" doc:"Template of server parameters: oltp.yml, olap.yml, crit.yml or tiny.yml, or a YAML file of your own that says what differs from its base."`
 	PgMaxConn            string             `param:"pg_max_conn" default:"auto" pattern:"^(auto|[0-9]+)$" form:"auto or a number" level:"cluster" group:"PG_BOOTSTRAP" doc:"Value of max_connections; auto lets the template choose."`
 	PgSharedBufferRatio  float64            `param:"pg_shared_buffer_ratio" default:"0.25" min:"0.1" max:"0.4" level:"cluster" group:"PG_BOOTSTRAP" doc:"Share of memory for shared buffers."`
 	PgIoMethod           string             `param:"pg_io_method" default:"worker" enum:"auto,sync,worker,io_uring" level:"cluster" group:"PG_BOOTSTRAP" doc:"How PostgreSQL 18 and later read asynchronously."`

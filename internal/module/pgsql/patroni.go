@@ -94,7 +94,7 @@ func (m *Member) sharded() bool { return m.Params.PgMode == "citus" && m.Params.
 
 func (m *Member) patroniLog() mapping {
 	files := 4
-	if templateName(m.Params.PgConf) == "crit" {
+	if m.Cluster.Template.Kind == "crit" {
 		files = 16
 	}
 	var y mapping
@@ -147,7 +147,7 @@ func (m *Member) patroniTags() mapping {
 	y.set("nofailover", !m.promotable())
 	y.set("clonefrom", m.promotable())
 	y.set("noloadbalance", p.PgRole == "delayed")
-	y.set("nosync", !m.promotable())
+	y.set("nosync", !m.synchronous())
 	if up := m.Cluster.at(p.PgUpstream); up != nil && up != m && !m.primary() {
 		y.set("replicatefrom", up.Instance()) // Patroni wants a member's name, not its address
 	}
@@ -160,7 +160,7 @@ func (m *Member) patroniTags() mapping {
 // WatchdogMode returns whether a leader holds a watchdog: critical data gets
 // one where there is one.
 func (m *Member) WatchdogMode() string {
-	if m.Params.PatroniWatchdogMode == "off" && templateName(m.Params.PgConf) == "crit" {
+	if m.Params.PatroniWatchdogMode == "off" && m.Cluster.Template.Kind == "crit" {
 		return "automatic"
 	}
 	return m.Params.PatroniWatchdogMode
@@ -193,7 +193,7 @@ func (m *Member) initdb() []any {
 	}
 	out = append(out, option("lc-collate", p.PgLcCollate), option("lc-ctype", p.PgLcCtype))
 	switch {
-	case p.PgChecksum || templateName(p.PgConf) == "crit":
+	case p.PgChecksum || m.Cluster.Template.Kind == "crit":
 		out = append(out, "data-checksums")
 	case p.PgVersion >= 18:
 		out = append(out, "no-data-checksums")
@@ -214,7 +214,7 @@ func (m *Member) postgresql() mapping {
 	y.set("authentication", m.authentication())
 	y.set("remove_data_directory_on_diverged_timelines", false)
 	y.set("parameters", m.local())
-	if p.PgRole == "delayed" && p.PgDelay != "" && p.PgDelay != "0" {
+	if p.PgRole == "delayed" && p.delayed() {
 		y.set("recovery_conf", mapping{{"recovery_min_apply_delay", p.PgDelay}})
 	}
 	y.set("pg_hba", m.hbaRules())

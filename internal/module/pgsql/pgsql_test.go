@@ -1,26 +1,20 @@
 package pgsql
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/module/etcd"
-	"pigsty/internal/module/infra"
+	"pigsty/internal/module/minio"
+	"pigsty/internal/module/moduletest"
 	"pigsty/internal/module/node"
-	"pigsty/internal/param"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // Two hosts of the tests: a machine, and a container that allows few open files.
 var (
@@ -33,126 +27,49 @@ var (
 // newSite makes a site of an inventory's text.
 func newSite(t *testing.T, name, text string, facts map[string]resource.Facts) *module.Site {
 	t.Helper()
-	inv, problems := inventory.Load(inventory.Source{Name: name, Data: []byte(text)})
-	if problems.HasErrors() {
-		t.Fatal(problems)
-	}
-	s := module.NewSite(inv, param.NewCatalogue(Declaration(), node.Declaration(), etcd.Declaration(), infra.Declaration()), facts)
-	s.CA = []byte("-----BEGIN CERTIFICATE-----\ntest\n-----END CERTIFICATE-----\n")
-	return s
+	return moduletest.Site(t, inventory.Source{Name: name, Data: []byte(text)}, facts,
+		Declaration(), node.Declaration(), etcd.Declaration(), minio.Declaration())
 }
 
 // siteOf makes a site of the inventory in testdata; every host has facts.
 func siteOf(t *testing.T, file string, facts resource.Facts) *module.Site {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]resource.Facts{}
 	for i := range 5 {
 		all[fmt.Sprintf("10.10.10.1%d", i)] = facts
 	}
-	s := newSite(t, file, string(data), all)
-	if problems := Check(s); len(problems) > 0 {
+	s := newSite(t, file, string(moduletest.Source(t, file).Data), all)
+	if problems := Check(s); problems.HasErrors() {
 		t.Fatalf("%s: %v", file, problems)
 	}
 	return s
 }
 
-// golden compares got with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs:\n%s", name, firstDifference(string(want), got))
-	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		a, b := "", ""
-		if i < len(w) {
-			a = w[i]
-		}
-		if i < len(g) {
-			b = g[i]
-		}
-		if a != b {
-			return fmt.Sprintf("line %d\nwant %s\n got %s", i+1, a, b)
-		}
-	}
-	return ""
-}
-
-// files returns the content of every file among steps, by host, as a txtar archive.
+// files shows the files of steps that are the module's own, not those of HAProxy as a whole.
 func files(steps []*plan.Step) string {
-	var a txtar.Archive
-	for _, s := range steps {
+	return moduletest.Files(slices.DeleteFunc(slices.Clone(steps), func(s *plan.Step) bool {
 		f, ok := s.Resource.(*resource.File)
-		if !ok || strings.HasPrefix(f.Path, "/etc/haproxy/haproxy.cfg") || f.Path == "/etc/systemd/system/haproxy.service" {
-			continue
-		}
-		name := fmt.Sprintf("%s %s %04o %s", s.Host, f.Path, f.Mode, f.Owner)
-		a.Files = append(a.Files, txtar.File{Name: name, Data: f.Content()})
-	}
-	return string(txtar.Format(&a))
-}
-
-// list returns steps one a line: where, what, with which tags, after what.
-func list(t *testing.T, steps []*plan.Step) string {
-	t.Helper()
-	if _, err := plan.Arrange(steps, nil); err != nil {
-		t.Error(err)
-	}
-	var b strings.Builder
-	for _, s := range steps {
-		at := s.Host
-		if s.Cluster != "" {
-			at = "leader of " + s.Cluster
-		}
-		early := ""
-		if s.Early {
-			early = " (early)"
-		}
-		fmt.Fprintf(&b, "%s: %s%s\n\ttags %s\n", at, s.Resource.Key(), early, strings.Join(s.Tags, " "))
-		if len(s.After) > 6 {
-			fmt.Fprintf(&b, "\tafter %s … %s (%d)\n", s.After[0], s.After[len(s.After)-1], len(s.After))
-		} else if len(s.After) > 0 {
-			fmt.Fprintf(&b, "\tafter %s\n", strings.Join(s.After, "; "))
-		}
-	}
-	return b.String()
+		return ok && (strings.HasPrefix(f.Path, "/etc/haproxy/haproxy.cfg") || f.Path == "/etc/systemd/system/haproxy.service")
+	}))
 }
 
 func TestFiles(t *testing.T) {
 	meta, three := siteOf(t, "meta.yml", container), siteOf(t, "test.yml", machine)
-	golden(t, "meta.files", files(deploy(meta, meta.Hosts())))
-	golden(t, "test.files", files(deploy(three, three.Hosts())))
+	moduletest.Golden(t, "meta.files", files(deploy(meta, meta.Hosts())))
+	moduletest.Golden(t, "test.files", files(deploy(three, three.Hosts())))
 }
 
 func TestSteps(t *testing.T) {
 	s := siteOf(t, "test.yml", machine)
-	golden(t, "test.steps", list(t, deploy(s, s.Hosts())))
-	golden(t, "remove.steps", list(t, remove(s, s.Hosts())))
-	golden(t, "remove-one.steps", list(t, remove(s, []*module.Host{s.Host("10.10.10.13")})))
-	golden(t, "scale-out.steps", list(t, deploy(s, []*module.Host{s.Host("10.10.10.12")})))
-	golden(t, "hba.steps", list(t, access(s, s.Hosts())))
-	golden(t, "ext.steps", list(t, extensions(s, s.Hosts())))
+	moduletest.Golden(t, "test.steps", moduletest.Order(t, deploy(s, s.Hosts())))
+	moduletest.Golden(t, "remove.steps", moduletest.Order(t, remove(s, s.Hosts())))
+	moduletest.Golden(t, "remove-one.steps", moduletest.Order(t, remove(s, []*module.Host{s.Host("10.10.10.13")})))
+	moduletest.Golden(t, "scale-out.steps", moduletest.Order(t, deploy(s, []*module.Host{s.Host("10.10.10.12")})))
+	moduletest.Golden(t, "hba.steps", moduletest.Order(t, access(s, s.Hosts())))
+	moduletest.Golden(t, "ext.steps", moduletest.Order(t, extensions(s, s.Hosts())))
 	s.Chosen = map[string]string{"username": "test", "dbname": "test"}
-	golden(t, "user.steps", list(t, user(s, s.Hosts())))
-	golden(t, "db.steps", list(t, database(s, s.Hosts())))
+	moduletest.Golden(t, "user.steps", moduletest.Order(t, user(s, s.Hosts())))
+	moduletest.Golden(t, "db.steps", moduletest.Order(t, database(s, s.Hosts())))
 }
 
 // TestPure runs the same play on the same inventory many times.
@@ -161,12 +78,12 @@ func TestPure(t *testing.T) {
 	for range 5 {
 		s := siteOf(t, "meta.yml", machine)
 		steps := deploy(s, s.Hosts())
-		got := files(steps) + list(t, steps)
+		got := files(steps) + moduletest.Order(t, steps)
 		if first == "" {
 			first = got
 		}
 		if got != first {
-			t.Fatal(firstDifference(first, got))
+			t.Fatal(moduletest.FirstDifference(first, got))
 		}
 	}
 }

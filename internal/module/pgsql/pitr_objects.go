@@ -54,6 +54,11 @@ func (p *PITR) Check(l *diag.List) {
 	fail := func(message, advice string) {
 		l.Add(diag.Diagnostic{Code: "invalid-value", Pos: p.Pos, Message: message, Advice: advice})
 	}
+	if p.Time != "" {
+		if _, err := parseTime(p.Time); err != nil {
+			fail("pg_pitr has no valid time: "+err.Error(), "write it like 2030-01-31 12:00:00+00")
+		}
+	}
 	switch {
 	case len(given) > 1:
 		fail("pg_pitr has several targets: "+strings.Join(given, ", "), "keep one of them")

@@ -14,12 +14,13 @@ const moduleName = "PGSQL"
 // parts that other versions bring, so that naming them is no mistake.
 var tags = []string{
 	"pgsql", "pg_install", "pg_dbsu", "pg_dbsu_create", "pg_dbsu_sudo", "pg_pkg", "pg_pre", "pg_ext", "pg_extension", "pg_post",
-	"pg_link", "pg_path", "pg_dir",
+	"pg_link", "pg_path", "pg_dir", "pg_bin", "pg_alias",
 	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd",
-	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload",
+	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_file", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload",
 	"pg_provision", "pg_init", "pg_user", "pg_db", "pg_db_baseline",
-	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init", "pg_crontab",
+	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init", "pgbackrest_backup", "pg_crontab",
 	"pg_access", "pgbouncer", "pgbouncer_dir", "pgbouncer_config", "pgbouncer_hba", "pgbouncer_user", "pgbouncer_launch", "pgbouncer_reload",
+	"pg_vip", "pg_vip_config", "pg_vip_launch",
 	"pg_service", "pg_service_config", "pg_service_reload", "haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
 	"postgres", "patroni",
 }
@@ -29,7 +30,10 @@ func Module() module.Module {
 	return module.Module{
 		Declaration: Declaration(),
 		Check:       Check,
+		Ports:       ports,
+		Advise:      advise,
 		Instances:   instances,
+		Extras:      extras,
 		Plays: []module.Play{
 			{Name: "pgsql", Short: "Create PostgreSQL clusters and keep them as declared", Tags: tags, Deploy: 40, Steps: deploy},
 			{Name: "pgsql-user", Short: "Create or change a user of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: user},
@@ -76,20 +80,22 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 				m.addLaunch(boot)
 				m.addDrift(boot)
 				m.addHBA(boot)
+				m.addFiles(boot, s)
 				m.addStanza(b)
 				m.addCrontab(b)
 			}
 			out = append(out, b.Steps()...)
 		}
-		roles := c.addContents(&out)
+		roles := c.addContents(&out, s)
 		for _, m := range covered {
+			b := m.builder()
 			if m.Params.PgbouncerEnabled {
-				b := m.builder()
 				pool := b.Tag("pg_access", "pgbouncer")
 				m.addPgBouncer(pool)
 				m.addUserList(pool, append(roles, m.readyID())...)
-				out = append(out, b.Steps()...)
 			}
+			m.addVIP(b.Tag("pg_access"), s)
+			out = append(out, b.Steps()...)
 		}
 		return append(out, addServices(s, c, covered)...)
 	})
@@ -101,11 +107,12 @@ func (m *Member) addInstall(b *plan.Builder) {
 	m.addPackages(b)
 	m.addDirectories(b)
 	m.addEnvironment(b)
+	m.addScripts(b)
 }
 
 // addContents appends the steps that run on the cluster's leader, and returns
 // the IDs of those that make roles.
-func (c *Cluster) addContents(out *[]*plan.Step) []string {
+func (c *Cluster) addContents(out *[]*plan.Step, s *module.Site) []string {
 	if !c.Params.PatroniEnabled {
 		return nil
 	}
@@ -114,8 +121,8 @@ func (c *Cluster) addContents(out *[]*plan.Step) []string {
 	configured := append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
 	var roles []string
 	if c.writable() {
-		c.addSharedStanza(b.After(configured...))
-		roles = c.addProvision(b.Tag("pg_provision").After(configured...))
+		c.addRepository(b.After(configured...))
+		roles = c.addProvision(b.Tag("pg_provision").After(configured...), s)
 	}
 	*out = append(*out, b.Steps()...)
 	return roles
@@ -123,10 +130,10 @@ func (c *Cluster) addContents(out *[]*plan.Step) []string {
 
 // writable reports whether the cluster's leader accepts writes: that of a
 // standby cluster follows another cluster and has all its contents from there.
-func (c *Cluster) writable() bool { return c.first().Params.PgUpstream == "" || !c.first().primary() }
+func (c *Cluster) writable() bool { return !c.standby() }
 
 // addProvision adds roles, then what every database holds, then databases.
-func (c *Cluster) addProvision(b *plan.Builder) []string {
+func (c *Cluster) addProvision(b *plan.Builder, s *module.Site) []string {
 	roles := c.addRoles(b.Tag("pg_user"), func(User) bool { return true })
 	contents := b.After(roles...)
 	var base []string
@@ -134,7 +141,7 @@ func (c *Cluster) addProvision(b *plan.Builder) []string {
 		c.addReplicationGrants(contents.Tag("pg_init"))
 		base = c.addBase(contents.Tag("pg_init", "pg_db"))
 	}
-	c.addDatabases(contents.Tag("pg_db").After(base...), false, func(Database) bool { return true })
+	c.addDatabases(contents.Tag("pg_db").After(base...), s, false, func(Database) bool { return true })
 	return roles
 }
 
@@ -158,7 +165,7 @@ func database(s *module.Site, hosts []*module.Host) []*plan.Step {
 	name := s.Chosen["dbname"]
 	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step {
 		b := c.first().builder().Tag("postgres", "pg_db")
-		c.addDatabases(b, name != "", func(d Database) bool { return name == "" || d.Name == name })
+		c.addDatabases(b, s, name != "", func(d Database) bool { return name == "" || d.Name == name })
 		out := b.Steps()
 		for _, m := range covered {
 			out = append(out, m.pool(nil, "pg_db")...)

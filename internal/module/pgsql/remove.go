@@ -17,7 +17,7 @@ import (
 
 // removeTags are the tags of pgsql-rm, in its order.
 var removeTags = []string{
-	"pg_access", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_crontab", "pg_pkg",
+	"pg_access", "pg_vip", "pg_vip_config", "pg_vip_launch", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_crontab", "pg_pkg",
 }
 
 // removes names the clusters that a removal ends, else the instances that it
@@ -97,6 +97,7 @@ func (m *Member) removeAccess(b *plan.Builder, s *module.Site) {
 		withdraw(b.Tag("pg_service"), s, m.Host, m.Cluster.Name)
 	}
 	b.Tag("pgbouncer").Add(&resource.UnitAbsent{Name: "pgbouncer.service"})
+	m.removeVIP(b)
 }
 
 // withdraw removes the services of a cluster from HAProxy on h.
@@ -109,7 +110,9 @@ func withdraw(b *plan.Builder, s *module.Site, h *module.Host, cluster string) {
 	node.HAProxy(whole, s, h)
 	for _, step := range whole.Steps() {
 		if u, ok := step.Resource.(*resource.Unit); ok { // no more of HAProxy than its reload
-			b.Add(u)
+			reload := *u
+			reload.IfRunning = true
+			b.Add(&reload)
 		}
 	}
 }
@@ -163,6 +166,8 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(server, "/etc/systemd/system/patroni.service")
 	file(server, m.tmpfiles())
 	file(server, "/etc/profile.d/pgsql.sh")
+	file(server, "/etc/profile.d/pg-alias.sh")
+	file(server, p.PgDbsuHome+"/.psqlrc")
 	file(server, "/etc/sudoers.d/"+dbsuGroup)
 	file(server, p.PgDbsuHome+"/.pgpass")
 	dir, _ := m.cronTab()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"pigsty/internal/module/moduletest"
 )
 
 const serviceInventory = `
@@ -60,5 +62,5 @@ func TestServices(t *testing.T) {
 		}
 		fmt.Fprintf(&rendered, "-- %s --\n%s", v.Name, file)
 	}
-	golden(t, "services.txt", rendered.String())
+	moduletest.Golden(t, "services.txt", rendered.String())
 }

@@ -31,9 +31,9 @@ func (s *settings) until(version int, name string, value any) {
 // for the host of m.
 func templateParameters(m *Member) mapping {
 	c, p := m.Cluster, m.Cluster.Params
-	t := tune(m.capacity(), workloadOf(p, m.Host))
+	kind := c.Template.Kind
+	t := tune(m.capacity(), workloadOf(kind, p, m.Host))
 	s := &settings{version: p.PgVersion}
-	kind := templateName(p.PgConf)
 	s.connections(p, t)
 	s.replication(kind, t)
 	s.planner(p, kind, t)
@@ -50,9 +50,9 @@ func templateParameters(m *Member) mapping {
 }
 
 // workloadOf returns what the formulas need to know of the inventory.
-func workloadOf(p *Params, h *module.Host) workload {
+func workloadOf(kind string, p *Params, h *module.Host) workload {
 	return workload{
-		Template: templateName(p.PgConf), Version: p.PgVersion, MaxConn: p.PgMaxConn,
+		Template: kind, Version: p.PgVersion, MaxConn: p.PgMaxConn,
 		Pooled: p.PgDefaultServiceDest == "pgbouncer", BufferRatio: p.PgSharedBufferRatio,
 		Libs: p.PgLibs, IOMethod: p.PgIoMethod,
 		Modern: h.Facts.Family == "deb" || strings.HasPrefix(h.Facts.Codename, "el10"),

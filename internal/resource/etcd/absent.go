@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 
 	"pigsty/internal/resource"
 )
@@ -25,7 +26,7 @@ func (a AccountAbsent) Requires() []string { return a.After }
 func (a AccountAbsent) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	c, err := a.client(h)
 	if err != nil {
-		return unreachable(err)
+		return outside(err)
 	}
 	_, user, err := c.UserRoles(ctx, a.Name)
 	if err != nil {
@@ -51,4 +52,16 @@ func (a AccountAbsent) Apply(ctx context.Context, h *resource.Host) error {
 		return err
 	}
 	return nil
+}
+
+// errNoCA is what a host lacks that nothing was ever deployed on.
+var errNoCA = errors.New("not there yet")
+
+// outside is unreachable for what is to be removed: a host that was never made
+// to trust etcd has nothing there.
+func outside(err error) (resource.Change, error) {
+	if errors.Is(err, errNoCA) {
+		return resource.Change{Skipped: err.Error()}, nil
+	}
+	return unreachable(err)
 }

@@ -119,7 +119,7 @@ func (a API) client(h *resource.Host) (*Client, error) {
 	}
 	c, err := a.Client(read)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is not there yet", ErrUnreachable, a.CAFile)
+		return nil, fmt.Errorf("%w: %s is %w", ErrUnreachable, a.CAFile, errNoCA)
 	}
 	return c, err
 }

@@ -33,7 +33,7 @@ func (d DeletePrefix) Diff(ctx context.Context, h *resource.Host) (resource.Chan
 	}
 	c, err := d.client(h)
 	if err != nil {
-		return unreachable(err)
+		return outside(err)
 	}
 	keys, err := c.Keys(ctx, d.Prefix)
 	if err != nil {

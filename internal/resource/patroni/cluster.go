@@ -31,6 +31,8 @@ type Member struct {
 	// PendingRestartReason is since Patroni 4.
 	PendingRestartReason map[string]Reason `json:"pending_restart_reason"`
 	Tags                 map[string]any    `json:"tags"`
+	// Started is Node.Started, "" unless the member itself was asked.
+	Started string `json:"postmaster_start_time,omitempty"`
 }
 
 // Reason is a setting that waits for a restart.
@@ -113,11 +115,13 @@ type Node struct {
 	ReplicationState     string            `json:"replication_state"` // streaming, on a replica
 	PendingRestart       bool              `json:"pending_restart"`
 	PendingRestartReason map[string]Reason `json:"pending_restart_reason"`
+	Started              string            `json:"postmaster_start_time"`
 	Unlocked             bool              `json:"cluster_unlocked"` // nobody leads
 	Paused               bool              `json:"pause"`
 	XLog                 struct {
 		Location int64 `json:"location"`          // of the leader
-		Replayed int64 `json:"replayed_location"` // of a replica
+		Received int64 `json:"received_location"` // of a replica
+		Replayed int64 `json:"replayed_location"`
 	} `json:"xlog"`
 	Patroni struct {
 		Version string `json:"version"`

@@ -10,5 +10,6 @@ import "pigsty/internal/resource"
 // Resources returns a zero value of every resource of this package, for
 // resource.Register.
 func Resources() []resource.Resource {
-	return []resource.Resource{Ready{}, LeaderReady{}, DynamicConfig{}, RollingRestart{}, &Report{}}
+	return []resource.Resource{Ready{}, LeaderReady{}, DynamicConfig{}, Standby{}, RollingRestart{}, &Report{},
+		View{}, Switchover{}, Failover{}, Paused{}, Reload{}, Reinit{}, Adopt{}}
 }

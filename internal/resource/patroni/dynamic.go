@@ -43,6 +43,9 @@ func (d DynamicConfig) differences(have Tree) []difference {
 	for key, value := range d.Desired {
 		want[key] = value
 	}
+	if have["synchronous_mode"] == "quorum" && want["synchronous_mode"] == true {
+		delete(want, "synchronous_mode") // a kind of it, which somebody chose
+	}
 	declared := names(parameters(d.Desired))
 	if declared == nil && recorded(have) == nil {
 		return compare(have, want)

@@ -47,7 +47,7 @@ func TestLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
-		if c, err := client.Cluster(t.Context()); err == nil && len(c.pending()) == 0 && len(c.candidates(first(c.Leader()))) == len(c.Members)-1 && len(c.Members) > 1 {
+		if c, err := client.Cluster(t.Context()); err == nil && len(RollingRestart{}.due(c)) == 0 && len(c.candidates(first(c.Leader()))) == len(c.Members)-1 && len(c.Members) > 1 {
 			break
 		}
 	}

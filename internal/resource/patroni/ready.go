@@ -35,6 +35,9 @@ var (
 
 const readyTimeout = 5 * time.Minute
 
+// defaultLag is how many bytes a replica may be behind and still count as back.
+const defaultLag = 1 << 20
+
 func (r Ready) unit() string {
 	if r.Unit == "" {
 		return "patroni.service"

@@ -1,7 +1,6 @@
 package patroni
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -21,6 +20,12 @@ type RollingRestart struct {
 	Cluster string        // scope
 	MaxLag  int64         // bytes that a replica may be behind before the next one; 0 means 1 MiB
 	Timeout time.Duration // for each member to be back; 0 means 5 minutes
+
+	// Running names the members to restart in place of those that wait for it,
+	// with when their servers started (Member.Started). One that has started
+	// since is done, so that a restart that is cut is not begun anew.
+	Running map[string]string
+
 	// After are keys of resources that come before; a DynamicConfig of the
 	// cluster among them need not be named.
 	After []string
@@ -51,15 +56,20 @@ func (r RollingRestart) Diff(ctx context.Context, h *resource.Host) (resource.Ch
 	if err != nil {
 		return resource.Change{}, err
 	}
-	waitingMembers := cluster.pending()
+	waitingMembers := r.due(cluster)
 	reason := "settings wait for a restart"
-	if pending && config.Impact >= resource.ImpactRestart {
+	if len(r.Running) > 0 {
+		reason = "asked for"
+	} else if pending && config.Impact >= resource.ImpactRestart {
 		waitingMembers, reason = cluster.Members, "the configuration "+config.Reason
 	}
 	if len(waitingMembers) == 0 {
 		return resource.Change{}, nil
 	}
 	change := resource.Change{Action: resource.Restart, Reason: reason, Impact: resource.ImpactRestart}
+	if len(r.Running) > 0 {
+		change.Note = "sessions on a member end when it restarts"
+	}
 	for _, m := range waitingMembers {
 		how, new := m.Role, "restart"
 		if _, shrunk := shrinking(m.PendingRestartReason); m.Leads() && (shrunk || shrinkPlanned(config)) {
@@ -68,6 +78,11 @@ func (r RollingRestart) Diff(ctx context.Context, h *resource.Host) (resource.Ch
 			if candidates := cluster.candidates(m); len(candidates) > 0 {
 				new = "switchover to " + candidates[0].Name + ", restart"
 				change.Impact = resource.ImpactFailover
+				if change.Note != "" {
+					change.Note += "; writes pause for a few seconds at the switchover"
+				}
+			} else if change.Note != "" {
+				change.Note += "; nobody can lead meanwhile, so writes wait until " + m.Name + " is back"
 			}
 		}
 		change.Attrs = append(change.Attrs, resource.Attr{Name: m.Name, Old: strings.TrimSpace(how + " " + reasons(m.PendingRestartReason)), New: new})
@@ -110,7 +125,7 @@ func (c *Client) look(ctx context.Context) (Cluster, error) {
 		}
 		all.Go(func() {
 			if node, err := c.At(m.APIURL).Node(ctx); err == nil {
-				m.PendingRestart, m.PendingRestartReason = node.PendingRestart, node.PendingRestartReason
+				m.PendingRestart, m.PendingRestartReason, m.Started = node.PendingRestart, node.PendingRestartReason, node.Started
 			}
 		})
 	}
@@ -118,11 +133,12 @@ func (c *Client) look(ctx context.Context) (Cluster, error) {
 	return cluster, nil
 }
 
-// pending returns the members that wait for a restart, leader last.
-func (c Cluster) pending() []Member {
+// due returns the members to restart, leader last.
+func (r RollingRestart) due(cluster Cluster) []Member {
 	var out []Member
-	for _, m := range c.Members {
-		if m.PendingRestart {
+	for _, m := range cluster.Members {
+		started, named := r.Running[m.Name]
+		if named && started == m.Started || len(r.Running) == 0 && m.PendingRestart {
 			out = append(out, m)
 		}
 	}
@@ -138,25 +154,6 @@ func (c Cluster) pending() []Member {
 	return out
 }
 
-// candidates returns the replicas that could take over from leader, best first:
-// synchronous ones, then those that are least behind. With a synchronous replica
-// in the cluster only such will do, since Patroni accepts no other.
-func (c Cluster) candidates(leader Member) []Member {
-	var out []Member
-	synchronous := slices.ContainsFunc(c.Members, Member.synchronous)
-	for _, m := range c.Members {
-		if !m.Leads() && m.Healthy() && !m.NoFailover() && m.Lag >= 0 && m.Timeline == leader.Timeline && m.synchronous() == synchronous {
-			out = append(out, m)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Member) int {
-		return cmp.Or(cmp.Compare(a.Lag, b.Lag), strings.Compare(a.Name, b.Name))
-	})
-	return out
-}
-
-func (m Member) synchronous() bool { return m.Role == "sync_standby" || m.Role == "quorum_standby" }
-
 // Apply restarts the members that wait.
 func (r RollingRestart) Apply(ctx context.Context, h *resource.Host) error {
 	c, err := r.client(h)
@@ -164,7 +161,7 @@ func (r RollingRestart) Apply(ctx context.Context, h *resource.Host) error {
 		return err
 	}
 	if r.MaxLag == 0 {
-		r.MaxLag = 1 << 20
+		r.MaxLag = defaultLag
 	}
 	if r.Timeout == 0 {
 		r.Timeout = readyTimeout
@@ -176,22 +173,19 @@ func (r RollingRestart) Apply(ctx context.Context, h *resource.Host) error {
 }
 
 func (r RollingRestart) restart(ctx context.Context, h *resource.Host, c *Client) error {
-	log := func(format string, args ...any) {
-		if h.Control != nil {
-			h.Control.Log(ctx, fmt.Sprintf(format, args...))
-		}
-	}
+	log := logger(ctx, h)
+	back := comeback{client: c, timeout: r.Timeout, maxLag: r.MaxLag, log: log}
 	cluster, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
-	members := cluster.pending()
+	members := r.due(cluster)
 	replay := int64(0) // what replicas have to replay before they restart
 	if i := slices.IndexFunc(members, Member.Leads); i >= 0 {
 		if name, shrunk := shrinking(members[i].PendingRestartReason); shrunk {
 			// A replica refuses to run with less than its leader has.
 			log("%s shrinks: restarting leader %s first", name, members[i].Name)
-			if err := r.restartMember(ctx, c, members[i]); err != nil {
+			if err := r.restartMember(ctx, back, members[i]); err != nil {
 				return err
 			}
 			node, err := c.At(members[i].APIURL).Node(ctx)
@@ -204,16 +198,16 @@ func (r RollingRestart) restart(ctx context.Context, h *resource.Host, c *Client
 	}
 	for _, m := range members {
 		if m.Leads() {
-			if err := r.restartLeader(ctx, c, m, log); err != nil {
+			if err := r.restartLeader(ctx, back, m); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.awaitReplay(ctx, c.At(m.APIURL), m.Name, replay); err != nil {
+		if err := back.replay(ctx, m, replay); err != nil {
 			return err
 		}
 		log("restarting replica %s", m.Name)
-		if err := r.restartMember(ctx, c, m); err != nil {
+		if err := r.restartMember(ctx, back, m); err != nil {
 			return err
 		}
 	}
@@ -233,96 +227,35 @@ func shrinking(settings map[string]Reason) (string, bool) {
 // restartLeader hands over to the best replica and restarts the old leader, which
 // the switchover itself may have done already. Without a replica that can
 // lead it restarts in place.
-func (r RollingRestart) restartLeader(ctx context.Context, c *Client, leader Member, log func(string, ...any)) error {
-	cluster, err := c.Cluster(ctx)
+func (r RollingRestart) restartLeader(ctx context.Context, b comeback, leader Member) error {
+	cluster, err := b.client.Cluster(ctx)
 	if err != nil {
 		return err
 	}
 	candidates := cluster.candidates(leader)
 	if len(candidates) == 0 {
-		log("restarting leader %s in place: no replica can lead meanwhile", leader.Name)
-		return r.restartMember(ctx, c, leader)
+		b.log("restarting leader %s in place: no replica can lead meanwhile", leader.Name)
+		return r.restartMember(ctx, b, leader)
 	}
-	next := candidates[0]
-	log("switching over from %s to %s", leader.Name, next.Name)
-	if err := c.At(leader.APIURL).Switchover(ctx, leader.Name, next.Name); err != nil {
-		return err
-	}
-	back, err := r.await(ctx, c, leader.Name, true, func(Member) bool { return true })
+	old, err := b.handOver(ctx, leader, candidates[0])
 	if err != nil {
 		return err
 	}
-	if !back.PendingRestart {
+	if !old.PendingRestart && (old.Started != leader.Started || old.Started == "") {
 		return nil
 	}
-	log("restarting %s, now a replica", leader.Name)
-	return r.restartMember(ctx, c, back)
+	b.log("restarting %s, now a replica", leader.Name)
+	return r.restartMember(ctx, b, old)
 }
 
 // restartMember restarts m and waits until it is back, and no longer waits for
 // a restart.
-func (r RollingRestart) restartMember(ctx context.Context, c *Client, m Member) error {
+func (r RollingRestart) restartMember(ctx context.Context, b comeback, m Member) error {
 	ctx2, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
-	if err := c.At(m.APIURL).Restart(ctx2); err != nil {
+	if err := b.client.At(m.APIURL).Restart(ctx2); err != nil {
 		return fmt.Errorf("member %s: %w", m.Name, err)
 	}
-	_, err := r.await(ctx, c, m.Name, false, func(m Member) bool { return !m.PendingRestart })
+	_, err := b.member(ctx, m.Name, false, func(m Member) bool { return !m.PendingRestart })
 	return err
-}
-
-// awaitReplay waits until a replica has replayed the WAL up to location. Until it
-// has seen there that its leader's settings shrank, Patroni starts it with the
-// old ones, and the restart would be in vain.
-func (r RollingRestart) awaitReplay(ctx context.Context, c *Client, name string, location int64) error {
-	for deadline := time.Now().Add(r.Timeout); ; {
-		node, err := c.Node(ctx)
-		if err == nil && node.XLog.Replayed >= location {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("member %s has not caught up with the leader after %s", name, r.Timeout)
-		}
-		if err := pause(ctx, 300*time.Millisecond); err != nil {
-			return err
-		}
-	}
-}
-
-// await waits until the cluster has a leader, the member runs (and if it is a
-// replica, or has to be one, replicates and is hardly behind), and done holds.
-// Whether it still waits for a restart is the member's own word: what the
-// cluster knows of it may be older than the restart.
-func (r RollingRestart) await(ctx context.Context, c *Client, name string, replica bool, done func(Member) bool) (Member, error) {
-	deadline, last := time.Now().Add(r.Timeout), "unknown"
-	for {
-		cluster, err := c.Cluster(ctx)
-		if err == nil {
-			m, ok := cluster.Member(name)
-			_, led := cluster.Leader()
-			near := m.Leads() || m.Lag >= 0 && int64(m.Lag) <= r.MaxLag
-			if ok && led && m.Healthy() && near && !(replica && m.Leads()) {
-				node, err := c.At(m.APIURL).Node(ctx)
-				m.PendingRestart = node.PendingRestart
-				if err == nil && node.State == "running" && node.leads() == m.Leads() && done(m) {
-					return m, nil
-				}
-			}
-			last = fmt.Sprintf("%s, %s", m.Role, orUnknown(m.State))
-			if !m.Leads() && m.Lag != 0 {
-				last += fmt.Sprintf(", %d bytes behind", m.Lag)
-			}
-			if m.PendingRestart {
-				last += ", waiting for a restart"
-			}
-		} else {
-			last = err.Error()
-		}
-		if time.Now().After(deadline) {
-			return Member{}, fmt.Errorf("member %s is not back after %s: %s", name, r.Timeout, last)
-		}
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			return Member{}, err
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +13,8 @@ import (
 )
 
 // Baseline is a SQL script that fills a database once, run by psql as the superuser,
-// so that scripts written for psql work: COPY data, meta-commands.
+// so that scripts written for psql work: COPY data, meta-commands. Make one with
+// NewBaseline.
 //
 // That it ran, and the hash of what ran, is remembered as the setting
 // pigsty.baseline of the database (ALTER DATABASE … SET): it needs no table, no
@@ -20,34 +22,43 @@ import (
 // the host would not.
 type Baseline struct {
 	Server
-	DB   string
-	Name string // of the script, for people
-	SQL  string // the script, or
-	Hash string // the SHA-256 in hex of the script, which the control side has
+	DB    string
+	Topic string // tells several of one database apart, the end of the setting's name; "baseline" if empty
+	Name  string // of the script, for people
+	Hash  string // the SHA-256 in hex of the script
 
 	// Again runs the script when it is not the one that ran last. Otherwise a script that
 	// changed is only noted: running it on live data may not be what is wanted.
 	Again bool
+
+	script []byte // stays on the control side, see resource.Carrier
 }
 
-const baselineSetting = "pigsty.baseline"
+var (
+	_ resource.Requirer = Baseline{}
+	_ resource.Carrier  = Baseline{}
+)
 
-var _ resource.Requirer = Baseline{}
+// NewBaseline returns the baseline of db that script, called name, is.
+func NewBaseline(s Server, db, name string, script []byte) Baseline {
+	sum := sha256.Sum256(script)
+	return Baseline{Server: s, DB: db, Name: name, Hash: hex.EncodeToString(sum[:]), script: script}
+}
 
-// Key returns "baseline DB".
-func (b Baseline) Key() string { return "baseline " + b.DB }
+// Blob returns the script.
+func (b Baseline) Blob() (string, []byte) { return b.Hash, b.script }
+
+// Key returns "baseline DB", or "monitor DB" if that is the topic.
+func (b Baseline) Key() string { return b.topic() + " " + b.DB }
+
+func (b Baseline) topic() string { return cmp.Or(b.Topic, "baseline") }
+
+// setting is the name under which the database remembers what ran.
+func (b Baseline) setting() string { return "pigsty." + b.topic() }
 
 // Requires puts the script after everything else that is declared of its database.
 func (b Baseline) Requires() []string {
 	return []string{databaseKey(b.DB), "privileges " + b.DB, "default privileges " + b.DB + "/", schemaKey(b.DB, ""), "extension " + b.DB + "/"}
-}
-
-func (b Baseline) hash() string {
-	if b.Hash != "" {
-		return b.Hash
-	}
-	sum := sha256.Sum256([]byte(b.SQL))
-	return hex.EncodeToString(sum[:])
 }
 
 // Diff reports whether the script has to run.
@@ -59,10 +70,10 @@ func (b Baseline) Diff(ctx context.Context, h *resource.Host) (resource.Change, 
 			}
 			return resource.Change{Action: resource.Run, Reason: "never ran"}, nil
 		}
-		switch ran := cat.settings[[2]string{b.DB, ""}][baselineSetting]; {
+		switch ran := cat.settings[[2]string{b.DB, ""}][b.setting()]; {
 		case ran == "":
 			return resource.Change{Action: resource.Run, Reason: "never ran"}, nil
-		case ran == b.hash():
+		case ran == b.Hash:
 			return resource.Change{}, nil
 		case b.Again:
 			return resource.Change{Action: resource.Run, Reason: "changed since it ran"}, nil
@@ -82,8 +93,8 @@ func (b Baseline) Apply(ctx context.Context, h *resource.Host) error {
 		if err := cat.needDatabase(b.DB); err != nil {
 			return err
 		}
-		sql := []byte(b.SQL)
-		if b.Hash != "" && b.SQL == "" {
+		sql := b.script
+		if sql == nil {
 			var err error
 			if sql, err = h.Control.Blob(ctx, b.Hash); err != nil {
 				return fmt.Errorf("baseline %s of database %s: %w", b.Name, b.DB, err)
@@ -97,7 +108,7 @@ func (b Baseline) Apply(ctx context.Context, h *resource.Host) error {
 		if _, err := h.Commands.Run(ctx, resource.Command{Args: args, Stdin: sql, User: p.server.User, Dir: "/"}); err != nil {
 			return fmt.Errorf("baseline %s of database %s: %w", b.Name, b.DB, err)
 		}
-		remember := "ALTER DATABASE " + ident(b.DB) + " SET " + settingIdent(baselineSetting) + " TO " + literal(b.hash())
+		remember := "ALTER DATABASE " + ident(b.DB) + " SET " + settingIdent(b.setting()) + " TO " + literal(b.Hash)
 		if err := p.run(ctx, maintenance, remember); err != nil {
 			return fmt.Errorf("remembering baseline %s of database %s: %w", b.Name, b.DB, err)
 		}

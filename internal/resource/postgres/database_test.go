@@ -129,14 +129,19 @@ of postgres on sequences in public to PUBLIC: "" → "SELECT"`)
 
 	fails(t, h, Extension{Server: s, DB: "d_app", Name: "plpgsl"}, "extension plpgsl is not installed on this server; did you mean plpgsql?")
 	settled(t, h, Extension{Server: s, DB: "d_app", Name: "plpgsql", Schema: "pg_catalog"})
-	baseline := Baseline{Server: s, DB: "d_app", Name: "base.sql", SQL: "CREATE TABLE based (i int);\nCOPY based FROM stdin;\n1\n2\n\\.\n"}
+	script := func(sql string) Baseline { return NewBaseline(s, "d_app", "base.sql", []byte(sql)) }
+	baseline := script("CREATE TABLE based (i int);\nCOPY based FROM stdin;\n1\n2\n\\.\n")
 	reach(t, h, baseline, "run (never ran) impact none")
 	if got := sql(t, h, "d_app", "SELECT sum(i) FROM public.based"); got[0] != "3" {
 		t.Errorf("baseline: %v", got)
 	}
-	baseline.SQL = "SELECT 1;"
+	baseline = script("SELECT 1;")
 	reach(t, h, baseline, "() impact none note changed since it ran; it is not run again")
-	baseline.SQL, baseline.Again = "CREATE TABLE half (i int); SELECT nosuch;", true
+	monitor := script("CREATE TABLE watched ();")
+	monitor.Topic = "monitor" // remembered beside the other
+	reach(t, h, monitor, "run (never ran) impact none")
+	baseline = script("CREATE TABLE half (i int); SELECT nosuch;")
+	baseline.Again = true
 	if err := baseline.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), `column "nosuch" does not exist`) {
 		t.Errorf("broken baseline: %v", err)
 	}

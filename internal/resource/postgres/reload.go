@@ -34,16 +34,19 @@ func (r Reload) Key() string { return "postgres reload " + r.Name }
 func (r Reload) Requires() []string {
 	var keys []string
 	for _, path := range r.On {
-		keys = append(keys, "file "+path, "pg_hba "+path)
+		keys = append(keys, "file "+path, "pg_hba "+path, "pg_file "+path)
 	}
 	return keys
 }
 
 // pending reports whether a resource of this plan is about to write path.
 func pending(h *resource.Host, path string) bool {
-	_, file := h.Pending("file " + path)
-	_, rules := h.Pending("pg_hba " + path)
-	return file || rules
+	for _, kind := range []string{"file ", "pg_hba ", "pg_file "} {
+		if _, soon := h.Pending(kind + path); soon {
+			return true
+		}
+	}
+	return false
 }
 
 // Diff compares the files' modification times with pg_conf_load_time(). A file

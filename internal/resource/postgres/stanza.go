@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -204,40 +203,16 @@ func (s Stanza) ask(ctx context.Context, h *resource.Host) (id identity, missing
 
 // parseAnswer reads what "pgbackrest --output=json info" printed.
 func parseAnswer(out []byte, name string) (id identity, missing string, err error) {
-	var stanzas []struct {
-		Name string `json:"name"`
-		DB   []struct {
-			ID      int    `json:"id"`
-			System  uint64 `json:"system-id"`
-			Version string `json:"version"`
-		} `json:"db"`
-		Status struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
-		} `json:"status"`
+	st, ok, err := parseAnswers(out, name)
+	if err != nil || !ok || st.current() == 0 {
+		return id, "does not exist", err
 	}
-	if err := json.Unmarshal(out, &stanzas); err != nil {
-		return id, "", fmt.Errorf("pgbackrest info: %w", err)
+	for _, db := range st.DB {
+		if db.ID == st.current() {
+			id = identity{db.System, db.Version}
+		}
 	}
-	for _, st := range stanzas {
-		if st.Name != name {
-			continue
-		}
-		if st.Status.Code == 99 { // "other": it could not look
-			return id, "", errors.New(st.Status.Message)
-		}
-		last := 0
-		for _, db := range st.DB {
-			if db.ID > last {
-				last, id = db.ID, identity{db.System, db.Version}
-			}
-		}
-		if last == 0 {
-			return id, "does not exist", nil
-		}
-		return id, "", nil
-	}
-	return id, "does not exist", nil
+	return id, "", nil
 }
 
 // run runs pgBackRest on the stanza as the superuser.

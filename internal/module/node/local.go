@@ -1,0 +1,40 @@
+package node
+
+import (
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+	"pigsty/internal/repo"
+	"pigsty/internal/resource"
+)
+
+// localRepository configures the deployment's own repository, which is what the
+// module local of node_repo_modules stands for. Its key comes from the control
+// side, so that what hosts install is what was built.
+func localRepository(b *plan.Builder, s *module.Site, h *module.Host, r *module.Repository) {
+	b = b.After(r.After...)
+	if family(h) == "rpm" {
+		key := "/etc/pki/rpm-gpg/pigsty.asc"
+		b.Add(resource.NewFile(key, s.RepoKey),
+			resource.NewFile("/etc/yum.repos.d/local.repo", header+"\n[pigsty-local]\nname=software of this deployment\nbaseurl="+r.URL+
+				"\nenabled=1\nrepo_gpgcheck=1\ngpgcheck=1\ngpgkey=file://"+key+"\nmodule_hotfixes=1\n"))
+		return
+	}
+	b.Add(resource.NewFile(repo.ClientKey, s.RepoKey),
+		resource.NewFile("/etc/apt/sources.list.d/local.list", header+"deb [signed-by="+repo.ClientKey+"] "+r.URL+" ./\n"))
+}
+
+// Upstreams returns what repo_upstream has for the module called name that fits
+// the system of h.
+func Upstreams(s *module.Site, h *module.Host, name string) []repo.Upstream {
+	var out []repo.Upstream
+	for _, u := range upstreams(s, h, name) {
+		one := repo.Upstream{Name: u.name, URL: u.url, Key: u.key}
+		if family(h) == "rpm" {
+			one.URL = u.releasever(h.Facts)
+		} else {
+			one.URL = aptURL(h.Facts, u)
+		}
+		out = append(out, one)
+	}
+	return out
+}

@@ -1,0 +1,288 @@
+package pgsql
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pigsty/internal/param"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/patroni"
+	"pigsty/internal/resource/postgres"
+)
+
+// PITRTags are the tags of a point-in-time recovery, in its order.
+var PITRTags = []string{"pg_pitr", "down", "pause", "stop", "pitr", "config", "restore", "up", "start", "resume", "replica"}
+
+// pitrConfig is pgBackRest's configuration for a restore.
+const pitrConfig = confDir + "/pitr.conf"
+
+// Recovery is the point-in-time recovery of a whole cluster: what pg_pitr asks
+// for, and how that can be had from the backups that were seen.
+type Recovery struct {
+	Cluster *Cluster
+	Member  *Member // who is restored, and leads afterwards
+	Target  *PITR
+	Set     postgres.BackupSet
+	Seen    postgres.BackupsSeen // on Member's host
+	Phase   string               // of one that was cut, see postgres.Progress; empty for a new one
+
+	paused bool // whether Patroni answers, so that it can be told to do nothing
+}
+
+// Wanted returns what pg_pitr asks of c, and whether it is set.
+func (c *Cluster) Wanted() (*PITR, bool) {
+	m := c.first()
+	_, set := m.Vars.Get("pg_pitr")
+	return &m.Params.PgPitr, set
+}
+
+// Recover finds out how target can be reached. view is nil when no Patroni
+// answers; on names the member to restore, the leader if it is empty. The error
+// says why the target cannot be reached.
+func (c *Cluster) Recover(target *PITR, view *patroni.Cluster, on string, seen map[*Member]postgres.BackupsSeen) (*Recovery, error) {
+	r := &Recovery{Cluster: c, Target: target, paused: view != nil}
+	if c.standby() {
+		return nil, fmt.Errorf("%s stands by for another cluster, which it follows again after a restore: restore that one", c.Name)
+	}
+	if err := target.supported(c); err != nil {
+		return nil, err
+	}
+	leader := ""
+	if view != nil {
+		if m, ok := view.Leader(); ok {
+			leader = m.Name
+		}
+	}
+	r.choose(leader, on, seen)
+	var ok bool
+	if r.Seen, ok = seen[r.Member]; !ok {
+		return nil, fmt.Errorf("%s was not reached", r.Member.Instance())
+	}
+	if p := r.Seen.Recovery; p != nil && p.Request == r.request() {
+		r.Phase, r.Set.Label = p.Phase, p.Set
+		for _, s := range r.Seen.Sets {
+			if s.Label == p.Set {
+				r.Set = s
+			}
+		}
+		return r, nil
+	}
+	var err error
+	r.Set, err = target.pick(r.Seen)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Member.Instance(), err)
+	}
+	return r, nil
+}
+
+// choose finds the member to restore: the one that is named, one that is being
+// restored, the leader, else the one that began the cluster.
+func (r *Recovery) choose(leader, on string, seen map[*Member]postgres.BackupsSeen) {
+	r.Member = r.Cluster.first()
+	if m := r.Cluster.Member(leader); m != nil {
+		r.Member = m
+	}
+	for _, m := range r.Cluster.Members {
+		if s, ok := seen[m]; ok && s.Recovery != nil {
+			r.Member = m
+		}
+	}
+	if m := r.Cluster.Member(on); m != nil {
+		r.Member = m
+	}
+}
+
+// supported refuses what a recovery in place cannot do.
+func (t *PITR) supported(c *Cluster) error {
+	refuse := func(what, advice string) error {
+		return fmt.Errorf("%s: pg_pitr: %s is not supported; %s", t.Pos, what, advice)
+	}
+	switch {
+	case t.Cluster != "" && t.Cluster != c.Name:
+		return refuse("restoring another cluster's backup", "restore "+t.Cluster+" itself, or use pgbackrest by hand")
+	case t.Data != "" || t.Port != nil:
+		return refuse("restoring to another data or port", "/pg/bin/pg-pitr -D restores beside a cluster")
+	case !t.Archive:
+		return refuse("archive: false", "the restored cluster archives on, so that it can be restored again")
+	case t.Action == "shutdown":
+		return refuse("action: shutdown", "the restored member leads its cluster at once")
+	}
+	return nil
+}
+
+// Words says what is recovered to: "2030-01-31 12:00:00+00", "LSN 0/3000000".
+func (t *PITR) Words() string {
+	until := ""
+	if t.Exclusive {
+		until = "just before "
+	}
+	switch {
+	case t.Time != "":
+		return until + t.Time
+	case t.Name != "":
+		return "restore point " + t.Name
+	case t.XID != nil:
+		return until + "transaction " + strconv.Itoa(*t.XID)
+	case t.LSN != "":
+		return until + "LSN " + t.LSN
+	case t.Type == "immediate":
+		return "the end of the backup"
+	}
+	return "the end of the archive"
+}
+
+// request is what tells one recovery from another.
+func (r *Recovery) request() string {
+	return strings.Join(append(r.Target.options(), "set "+r.Target.Set, fmt.Sprint("aside ", r.Target.Backup)), " ")
+}
+
+// options returns what pgbackrest restore is told of the target.
+func (t *PITR) options() []string {
+	var out []string
+	kind, value := "", ""
+	switch {
+	case t.Time != "":
+		at, _ := parseTime(t.Time)
+		kind, value = "time", at.UTC().Format("2006-01-02 15:04:05.000000+00")
+	case t.Name != "":
+		kind, value = "name", t.Name
+	case t.XID != nil:
+		kind, value = "xid", strconv.Itoa(*t.XID)
+	case t.LSN != "":
+		kind, value = "lsn", strings.ToUpper(t.LSN)
+	case t.Type == "immediate":
+		kind = "immediate"
+	}
+	if kind != "" {
+		out = append(out, "--type="+kind)
+	}
+	if value != "" {
+		out = append(out, "--target="+value)
+	}
+	if t.Exclusive && (kind == "time" || kind == "xid" || kind == "lsn") {
+		out = append(out, "--target-exclusive")
+	}
+	if kind != "" {
+		out = append(out, "--target-action=promote")
+	}
+	if t.Timeline != "latest" && t.Timeline != "" {
+		out = append(out, "--target-timeline="+t.Timeline)
+	}
+	for _, db := range t.DBInclude {
+		out = append(out, "--db-include="+db)
+	}
+	for _, db := range t.DBExclude {
+		out = append(out, "--db-exclude="+db)
+	}
+	var links []string
+	for name, to := range t.LinkMap {
+		links = append(links, "--link-map="+name+"="+to)
+	}
+	slices.Sort(links)
+	return append(out, links...)
+}
+
+// Stops returns the members that a recovery stops, the one that is restored last.
+func (r *Recovery) Stops() []string {
+	var out []string
+	for _, m := range r.replicas() {
+		out = append(out, m.Instance())
+	}
+	return append(out, r.Member.Instance())
+}
+
+func (r *Recovery) replicas() []*Member {
+	return slices.DeleteFunc(slices.Clone(r.Cluster.Members), func(m *Member) bool { return m == r.Member })
+}
+
+// Steps returns what the recovery takes, or what is left of it: Patroni is
+// paused, so that nobody is promoted meanwhile; replicas stop and then the
+// member that is restored; it recovers, and Patroni takes it over as leader.
+// Only then do the replicas lose their data, to be copied anew.
+func (r *Recovery) Steps() []*plan.Step {
+	c, t := r.Cluster, r.Member
+	p := t.Params
+	b := t.builder().Tag("pg_pitr")
+	var out []*plan.Step
+	var before []string
+	if r.Phase != postgres.PhaseRecovered {
+		down := b.Tag("down")
+		if r.paused {
+			before = append(before, down.Tag("pause").AddOnLeader(c.Name, c.addresses(), patroni.Paused{API: c.api(), Cluster: t.scopeName(), On: true}))
+		}
+		pitr := b.Tag("pitr")
+		before = append(before, pitr.Tag("config").After(before...).Add(resource.NewFile(pitrConfig, r.source().backupINIFor("detail", orZero(r.Target.Process)), resource.Mode(0o600),
+			resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking(r.source().backupSecrets()...))))
+		before = append(before, pitr.After(before...).Add(postgres.RestoreBegun{Progress: postgres.Progress{
+			Cluster: c.Name, Request: r.request(), Phase: postgres.PhaseBegun, Set: r.Set.Label, Whole: r.whole(),
+		}}))
+		var stopped []string
+		for _, m := range r.replicas() {
+			mb := m.builder().Tag("pg_pitr", "down", "stop").After(before...)
+			stopped = append(stopped, m.halt(mb))
+			out = append(out, mb.Steps()...)
+		}
+		if r.Phase != postgres.PhaseRestored {
+			stopped = append(stopped, t.halt(down.Tag("stop").After(append(stopped, before...)...)))
+		}
+		before = append(before, pitr.Tag("restore").After(append(stopped, before...)...).Add(r.restore()))
+	}
+	up := b.Tag("up", "start")
+	before = append(before, up.After(before...).Add(t.patroniUnit()))
+	before = append(before, up.After(before...).Add(t.ready()))
+	before = append(before, up.After(before...).Add(patroni.Adopt{API: t.api(), Member: t.Instance(), Unit: postgres.RecoveryUnit}))
+	before = append(before, b.Tag("up", "resume").After(before...).AddOnLeader(c.Name, c.addresses(), patroni.Paused{API: c.api(), Cluster: t.scopeName()}))
+	followed := slices.Clone(before)
+	for _, m := range r.replicas() {
+		mb := m.builder().Tag("pg_pitr", "up", "replica").After(before...)
+		outdated := mb.Add(postgres.Outdated{Data: m.Params.PgData, Unit: "patroni.service"})
+		followed = append(followed, mb.After(outdated).Add(m.patroniUnit(), m.ready()))
+		out = append(out, mb.Steps()...)
+	}
+	if r.Target.Repo == nil {
+		followed = append(followed, b.Tag("up").After(before...).AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: t.stanza()}))
+	}
+	b.Tag("up").After(followed...).Add(&resource.Absent{Path: postgres.ProgressPath, Reason: "the recovery is done"})
+	return append(b.Steps(), out...)
+}
+
+// halt stops m's Patroni and then its server, and returns the last step's ID.
+func (m *Member) halt(b *plan.Builder) string {
+	b.Add(&resource.UnitAbsent{Name: "patroni.service"})
+	return b.Add(m.stopped(resource.ImpactRestart))
+}
+
+// whole reports whether the repository has all that was committed: that of the
+// member which archives does, once it has stopped.
+func (r *Recovery) whole() bool {
+	if p := r.Seen.Recovery; p != nil {
+		return p.Whole
+	}
+	return r.Seen.Server.Running && !r.Seen.Server.Replica && r.Target.Repo == nil && r.Target.Timeline == "latest"
+}
+
+func (r *Recovery) restore() postgres.Restore {
+	p := r.Member.Params
+	out := postgres.Restore{
+		Server: r.Member.server(), Name: r.Cluster.Name, Data: p.PgData, Bin: p.PgBinDir, Config: pitrConfig, Stanza: r.Cluster.Name,
+		Request: r.request(), Set: r.Set.Label, Target: r.Target.options(), Whole: r.whole(),
+	}
+	if r.Target.Backup {
+		out.Aside = p.PgData + "-backup"
+	}
+	return out
+}
+
+// source returns the member as it would be with the repository that pg_pitr names.
+func (r *Recovery) source() *Member {
+	if r.Target.Repo == nil {
+		return r.Member
+	}
+	m, p := *r.Member, *r.Member.Params
+	p.PgbackrestMethod, p.PgbackrestRepo = "pitr", map[string]map[string]param.Setting{"pitr": r.Target.Repo}
+	m.Params = &p
+	return &m
+}

@@ -1,0 +1,203 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"pigsty/internal/resource"
+)
+
+// Restore is a data directory that pgBackRest restored and whose server has
+// recovered to a target: it runs as a primary, for nobody but the superuser on
+// the host itself, until Patroni takes it over.
+//
+// What was reached is kept in a file on the host, so that a run that is cut is
+// gone on with by the next one that asks for the same.
+type Restore struct {
+	Server
+	Name   string // of the cluster
+	Data   string // data directory
+	Bin    string // directory of the server's programs
+	Config string // pgBackRest's configuration file
+	Stanza string
+
+	Request string   // what is asked for, in words
+	Set     string   // label of the backup to start from
+	Target  []string // options of pgbackrest restore that say what to recover to
+	Aside   string   // where the present data directory is moved; empty discards it
+
+	// Whole is a repository that has everything that was committed up to the
+	// server's stop. If a time is the target and the archive ends before a
+	// commit that is later, then there is no such commit, and the end of the
+	// archive is what was asked for. Otherwise it means that something is missing.
+	Whole bool
+}
+
+// RecoveryUnit is the unit in which the server recovers.
+const RecoveryUnit = "pigsty-recovery.service"
+
+// recoveryTimeout is how long a recovery may take.
+const recoveryTimeout = 24 * time.Hour
+
+// Key returns "restore NAME".
+func (r Restore) Key() string { return "restore " + r.Name }
+
+// Requires returns the configuration file.
+func (r Restore) Requires() []string { return []string{"file " + r.Config} }
+
+func (r Restore) stopped() Stopped {
+	return Stopped{Data: r.Data, Bin: r.Bin, User: r.withDefaults().User}
+}
+
+// progress returns how far this very request is.
+func (r Restore) progress(h *resource.Host) (string, error) {
+	p, err := readProgress(h)
+	if err != nil || p == nil || p.Request != r.Request {
+		return "", err
+	}
+	return p.Phase, nil
+}
+
+// Diff is a run until the server has recovered.
+func (r Restore) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
+	phase, err := r.progress(h)
+	if err != nil {
+		return resource.Change{}, err
+	}
+	if phase == PhaseRecovered {
+		return resource.Change{}, nil
+	}
+	c := resource.Change{Action: resource.Run, Reason: "asked for", Impact: resource.ImpactDataLoss, Attrs: []resource.Attr{{Name: "backup", New: r.Set}}}
+	if phase == PhaseRestored {
+		c.Reason = "the files are restored, the server has yet to recover"
+	}
+	for _, option := range r.Target {
+		name, value, _ := strings.Cut(strings.TrimPrefix(option, "--"), "=")
+		c.Attrs = append(c.Attrs, resource.Attr{Name: name, New: orElse(value, "yes")})
+	}
+	return c, nil
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// Apply restores the files and has the server recover.
+func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
+	phase, err := r.progress(h)
+	if err != nil {
+		return err
+	}
+	p := Progress{Cluster: r.Name, Request: r.Request, Set: r.Set, Whole: r.Whole}
+	if phase != PhaseRestored {
+		if err := r.restore(ctx, h); err != nil {
+			return err
+		}
+		p.Phase = PhaseRestored
+		if err := writeProgress(h, p); err != nil {
+			return err
+		}
+	}
+	if err := r.recover(ctx, h); err != nil {
+		return err
+	}
+	if err := r.forgetTarget(ctx, h); err != nil {
+		return err
+	}
+	p.Phase = PhaseRecovered
+	return writeProgress(h, p)
+}
+
+// restore puts the files of the backup in place of those that are there.
+func (r Restore) restore(ctx context.Context, h *resource.Host) error {
+	if err := h.Units.Stop(ctx, RecoveryUnit); err != nil { // of another target that was not reached
+		if st, showErr := h.Units.Show(ctx, RecoveryUnit); showErr == nil && st.Active == "active" {
+			return err
+		}
+	}
+	if pid, err := r.stopped().postmaster(h); err != nil || pid != 0 {
+		return errors.Join(err, fmt.Errorf("the server of %s still runs, as process %d", r.Data, pid))
+	}
+	user := r.withDefaults().User
+	switch _, err := h.Files.Stat(r.Aside); {
+	case r.Aside != "" && errors.Is(err, fs.ErrNotExist):
+		if _, err := h.Commands.Run(ctx, resource.Command{Args: []string{"mv", r.Data, r.Aside}, Dir: "/"}); err != nil {
+			return fmt.Errorf("setting %s aside: %w", r.Data, err)
+		}
+		if err := h.Files.Mkdir(r.Data, 0o700, resource.Owner{User: user, Group: user}); err != nil {
+			return err
+		}
+	case r.Aside == "":
+		if err := r.unarchived(h); err != nil {
+			return err
+		}
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go r.watch(ctx, h, done)
+	args := append([]string{"pgbackrest", "--config=" + r.Config, "--stanza=" + r.Stanza, "--set=" + r.Set, "--force"}, r.Target...)
+	_, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: user, Dir: "/"})
+	return err
+}
+
+// unarchived refuses to remove WAL that is nowhere else. A server that stops
+// archives its last segment, so there is some only if archiving fails.
+func (r Restore) unarchived(h *resource.Host) error {
+	if _, err := h.Files.Stat(path.Join(r.Data, "recovery.signal")); err == nil {
+		return nil // restored before, to a target that was not reached
+	}
+	names, err := h.Files.List(path.Join(r.Data, "pg_wal", "archive_status"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var ready []string
+	for _, n := range names {
+		if segment, ok := strings.CutSuffix(n, ".ready"); ok {
+			ready = append(ready, segment)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d segments of WAL from %s on are in %s/pg_wal and in no archive: the restore would lose them. "+
+		"Mend the archive, or set the data directory aside by backup: true in pg_pitr", len(ready), ready[0], r.Data)
+}
+
+// percentage is how pgBackRest's log says how far a restore is.
+var percentage = regexp.MustCompile(`([0-9.]+)%\)`)
+
+// watch logs how far the copying is until done is closed.
+func (r Restore) watch(ctx context.Context, h *resource.Host, done <-chan struct{}) {
+	config, err := h.Files.Read(r.Config)
+	if h.Control == nil || err != nil {
+		return
+	}
+	dir := "/var/log/pgbackrest"
+	for line := range strings.Lines(string(config)) {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(line), "log-path="); ok {
+			dir = at
+		}
+	}
+	for {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(progressEvery):
+		}
+		out, err := h.Commands.Run(ctx, resource.Command{Args: []string{"tail", "-c", "4096", path.Join(dir, r.Stanza+"-restore.log")}})
+		if found := percentage.FindAllStringSubmatch(string(out), -1); err == nil && len(found) > 0 {
+			h.Control.Log(ctx, "restoring files: "+found[len(found)-1][1]+"%")
+		}
+	}
+}
