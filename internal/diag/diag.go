@@ -67,6 +67,21 @@ func (l *List) Errorf(pos Pos, code, format string, args ...any) {
 	l.Add(Diagnostic{Severity: Error, Code: code, Pos: pos, Message: fmt.Sprintf(format, args...)})
 }
 
+// Fail adds an Error: what is wrong, and what to do about it.
+func (l *List) Fail(pos Pos, code, message, advice string) {
+	l.Add(Diagnostic{Severity: Error, Code: code, Pos: pos, Message: message, Advice: advice})
+}
+
+// Warn adds a Warning.
+func (l *List) Warn(pos Pos, code, message, advice string) {
+	l.Add(Diagnostic{Severity: Warning, Code: code, Pos: pos, Message: message, Advice: advice})
+}
+
+// Note adds a Note.
+func (l *List) Note(pos Pos, code, message, advice string) {
+	l.Add(Diagnostic{Severity: Note, Code: code, Pos: pos, Message: message, Advice: advice})
+}
+
 // Add appends d.
 func (l *List) Add(d ...Diagnostic) { *l = append(*l, d...) }
 

@@ -30,9 +30,9 @@ func (inv *Inventory) SetExtra(args []string) diag.List {
 				diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: diag.Pos{File: extraName}, Message: "extra variables: " + err.Error(), Advice: "name a file that exists; a relative path starts at the current folder"})
 				continue
 			}
-			extra = append(extra, extraMapping(src, src.Name, &diags)...)
+			extra = append(extra, extraMapping(src, &inv.opener, &diags)...)
 		case arg[0] == '{' || arg[0] == '[':
-			extra = append(extra, extraMapping(Source{extraName, []byte(arg)}, "", &diags)...)
+			extra = append(extra, extraMapping(Source{Name: extraName, Data: []byte(arg)}, &inv.opener, &diags)...)
 		default:
 			extra = append(extra, extraPairs(arg, &diags)...)
 		}
@@ -53,13 +53,17 @@ func (inv *Inventory) SetDefaults(lookup func(name string) (Value, bool)) {
 	inv.reset()
 }
 
-func extraMapping(src Source, name string, diags *diag.List) []Variable {
-	v, ok := parseYAML(src, diags)
+func extraMapping(src Source, o *opener, diags *diag.List) []Variable {
+	v, ok := parseYAML(src, o, diags)
 	if !ok {
 		return nil
 	}
 	if v.Kind != Map && v.Kind != Null {
 		diags.Add(diag.Diagnostic{Code: "extra-vars", Pos: v.Pos, Message: "extra variables must be a mapping, not " + v.Kind.String(), Advice: `write "name: value"`})
+	}
+	name := src.Name
+	if name == extraName {
+		name = ""
 	}
 	return variables(v.Pairs, Origin{OriginExtra, name})
 }
@@ -167,7 +171,7 @@ func ShownExtra(args []string, hide func(name string) bool) []string {
 // shownMapping is ShownExtra for a mapping.
 func shownMapping(arg string, hide func(string) bool) string {
 	var ignored diag.List
-	v, ok := parseYAML(Source{extraName, []byte(arg)}, &ignored)
+	v, ok := parseYAML(Source{Name: extraName, Data: []byte(arg)}, &opener{}, &ignored)
 	if !ok || v.Kind != Map {
 		return secret.Mask
 	}

@@ -15,7 +15,7 @@ func FuzzLoad(f *testing.F) {
 		if strings.HasPrefix(strings.TrimSpace(extra), "@") {
 			t.Skip("would read files")
 		}
-		source := Source{"f.yml", data}
+		source := Source{Name: "f.yml", Data: data}
 		inv, diags := Load(source, source)
 		diags.Add(inv.Check()...)
 		diags.Add(inv.SetExtra([]string{extra})...)
@@ -54,7 +54,7 @@ func FuzzLoad(f *testing.F) {
 }
 
 func FuzzSelect(f *testing.F) {
-	inv, _ := Load(Source{"t.yml", large(30, 2)})
+	inv, _ := Load(Source{Name: "t.yml", Data: large(30, 2)})
 	for _, pattern := range []string{"all", "pg-*:!pg-1", "10.0.0.[0:9]", "~10\\..*", "pg-1[0:2],&pg-2", "pg-[!a-z]", "*[-1]", "a[", "]", "[z-a]", "[]", "[!]"} {
 		f.Add(pattern)
 	}

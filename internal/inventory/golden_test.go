@@ -68,7 +68,7 @@ func runCase(archive *txtar.Archive, test string) string {
 			f.Data = []byte(strings.NewReplacer(`\t`, "\t", `\r`, "\r", `\0`, "\x00", `\xff`, "\xff", `\ufeff`, "\ufeff", `\n`, "").Replace(strings.TrimSuffix(string(f.Data), "\n")))
 			fallthrough
 		case ".yml", ".json":
-			sources = append(sources, Source{file, f.Data})
+			sources = append(sources, Source{Name: file, Data: f.Data})
 			texts[file] = f.Data
 		}
 		if file == "do" {

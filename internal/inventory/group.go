@@ -17,7 +17,8 @@ type Group struct {
 	member   map[*Host]bool // hosts, as a set
 	children []*Group
 	parents  []*Group
-	own      []Variable // by name, once loaded
+	own      []Variable   // by name, once loaded
+	beside   [][]Variable // those of its files below group_vars, as own, for each of the inventory's varsDirs
 }
 
 // Name returns the group's name.
@@ -33,6 +34,9 @@ func (g *Group) Children() []*Group { return g.children }
 // Parents returns the groups that g stands directly below, in the order
 // declared. Only "all" has none.
 func (g *Group) Parents() []*Group { return g.parents }
+
+// Own returns the hosts that the group itself names, in the order declared.
+func (g *Group) Own() []*Host { return g.hosts }
 
 // Hosts returns the group's own hosts and then those of its descendants, level
 // by level, in the order declared, each once.

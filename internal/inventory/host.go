@@ -36,8 +36,10 @@ func (h *Host) Groups() []*Group {
 
 // Vars returns the host's effective variables. They are worked out once; the
 // precedence is Ansible's, from weak to strong: all, parent groups, child
-// groups (at the same depth by ansible_group_priority, then by name), the host
-// itself, extra variables. A stronger value replaces a weaker one whole.
+// groups (at the same depth by ansible_group_priority, then by name), then what
+// group_vars has for all, and for the other groups in the same order, the host
+// itself, host_vars, extra variables. A stronger value replaces a weaker one
+// whole.
 func (h *Host) Vars() Vars {
 	if v := h.vars.Load(); v != nil {
 		return *v
@@ -50,4 +52,15 @@ func (h *Host) Vars() Vars {
 	v := Vars{h.inv.refs.expandAll(h)}
 	h.vars.Store(&v)
 	return v
+}
+
+// Written returns the value of the variable called name as it is written, with
+// references not expanded.
+func (h *Host) Written(name string) (Value, bool) {
+	h.inv.mu.Lock()
+	defer h.inv.mu.Unlock()
+	if v := find(h.inv.rawVars(h), name); v != nil {
+		return v.Value, true
+	}
+	return Value{}, false
 }

@@ -5,37 +5,30 @@
 package inventory
 
 import (
-	"os"
+	"slices"
 	"sync"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/secret"
+	"pigsty/internal/vault"
 )
 
-// Source is the text of one inventory file. Name is the path as the user gave
-// it; it is what positions show.
-type Source struct {
-	Name string
-	Data []byte
-}
-
-// ReadFile reads the file at path.
-func ReadFile(path string) (Source, error) {
-	data, err := os.ReadFile(path)
-	return Source{Name: path, Data: data}, err
-}
-
 // Inventory is what the sources declare together. Reading it is safe from
-// several goroutines; SetExtra and SetDefaults are not to run at the same time.
+// several goroutines; the methods whose names begin with Set are not to run at
+// the same time.
 type Inventory struct {
 	hosts      []*Host
 	groups     []*Group
 	hostNamed  map[string]*Host
 	groupNamed map[string]*Group
+	varsDirs   []string // those of VarsFile, from weak to strong
+	opener     opener
 
 	mu       sync.Mutex // guards what follows
 	layers   map[string]*layer
 	extra    []Variable // by name
 	defaults func(name string) (Value, bool)
+	secrets  SecretsOf
 	refs     *references
 }
 
@@ -43,21 +36,36 @@ type Inventory struct {
 // variable given again in the same group or host replaces the earlier one. It
 // returns as much as could be read, even with errors. References between
 // variables are not looked at: that is Check's part, since SetExtra can still
-// define what they name.
-func Load(sources ...Source) (*Inventory, diag.List) {
+// define what they name. What is encrypted stays so.
+func Load(sources ...Source) (*Inventory, diag.List) { return LoadLocked(nil, sources...) }
+
+// LoadLocked is Load with the keys of what is encrypted in the sources, and in
+// the files that SetExtra will read.
+func LoadLocked(keys *vault.Keyring, sources ...Source) (*Inventory, diag.List) {
 	var diags diag.List
-	inv := &Inventory{hostNamed: map[string]*Host{}, groupNamed: map[string]*Group{}}
+	inv := &Inventory{hostNamed: map[string]*Host{}, groupNamed: map[string]*Group{}, opener: opener{keys: keys}}
 	b := builder{inv: inv, diags: &diags}
 	inv.addGroup("all", diag.Pos{})
+	var vars []Source
 	for _, src := range sources {
-		if top, ok := parseYAML(src, &diags); ok {
+		if src.Vars != nil {
+			vars = append(vars, src)
+		} else if top, ok := parseYAML(src, &inv.opener, &diags); ok {
 			b.source(top)
 		}
 	}
-	b.finish()
+	b.sound = !diags.HasErrors()
+	b.connect()
+	for _, src := range vars {
+		b.varsFile(src)
+	}
+	b.settle()
 	inv.reset()
 	return inv, diags.Sorted()
 }
+
+// Decrypted returns the texts that were encrypted in what was read so far.
+func (inv *Inventory) Decrypted() []secret.Value { return slices.Clone(inv.opener.texts) }
 
 // reset forgets all effective variables.
 func (inv *Inventory) reset() {

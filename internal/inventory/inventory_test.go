@@ -50,7 +50,7 @@ func TestValueNumbers(t *testing.T) {
 }
 
 func TestValueEqual(t *testing.T) {
-	inv, diags := Load(Source{"t.yml", []byte(`
+	inv, diags := Load(Source{Name: "t.yml", Data: []byte(`
 all:
   hosts:
     same: { a: [ 0x10, yes, x, ~, { m: 1, n: 2 } ], b: [ 16, True, "x", null, { n: 2, m: 0b1 } ] }
@@ -124,7 +124,7 @@ func TestReadFile(t *testing.T) {
 }
 
 func TestSetDefaults(t *testing.T) {
-	inv, _ := Load(Source{"t.yml", []byte(`all: { hosts: { h: { a: "{{ pg_dbsu }}" } } }`)})
+	inv, _ := Load(Source{Name: "t.yml", Data: []byte(`all: { hosts: { h: { a: "{{ pg_dbsu }}" } } }`)})
 	if n := len(inv.Check()); n != 1 {
 		t.Errorf("%d findings before, want 1", n)
 	}
@@ -144,7 +144,7 @@ func TestSetDefaults(t *testing.T) {
 }
 
 func TestVarsAreShared(t *testing.T) {
-	inv, _ := Load(Source{"t.yml", large(30, 2)})
+	inv, _ := Load(Source{Name: "t.yml", Data: large(30, 2)})
 	a, b := inv.Hosts()[0].Vars(), inv.Hosts()[1].Vars()
 	if find(a.list, "var_005") != find(b.list, "var_005") {
 		t.Error("two hosts have copies of a variable of their group")
@@ -155,7 +155,7 @@ func TestVarsAreShared(t *testing.T) {
 }
 
 func TestVarsFromManyGoroutines(t *testing.T) {
-	inv, _ := Load(Source{"t.yml", large(300, 3)})
+	inv, _ := Load(Source{Name: "t.yml", Data: large(300, 3)})
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

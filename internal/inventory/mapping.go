@@ -51,7 +51,7 @@ func (c *converter) mapping(n *yaml.Node, at place) Value {
 		}
 		v.Pairs = append(v.Pairs, own.list...)
 	}
-	return ansibleJSON(v)
+	return c.ansibleJSON(v)
 }
 
 func (c *converter) duplicate(n *yaml.Node, name string, first diag.Pos, advice string) {
@@ -122,7 +122,7 @@ func isUnquotedReference(n *yaml.Node) bool {
 }
 
 // ansibleJSON undoes how Ansible writes tagged strings in JSON.
-func ansibleJSON(v Value) Value {
+func (c *converter) ansibleJSON(v Value) Value {
 	if len(v.Pairs) != 1 || v.Pairs[0].Value.Kind != String {
 		return v
 	}
@@ -130,6 +130,7 @@ func ansibleJSON(v Value) Value {
 	switch v.Pairs[0].Key {
 	case "__ansible_vault":
 		text.Tag = TagVault
+		return c.opener.value(text, c.diags)
 	case "__ansible_unsafe":
 		text.Tag = TagUnsafe
 	default:

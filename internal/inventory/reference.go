@@ -24,7 +24,9 @@ type references struct {
 	uses      map[*Variable]int
 	findings  map[finding]*occurrence
 	order     []finding
-	members   map[*Group]Value // the names of their hosts
+	members   map[*Group]Value         // the names of their hosts
+	files     map[string]awayText      // by path
+	fetched   map[*Variable]*expansion // of variables without references to others
 }
 
 type hostVariable struct {
@@ -57,6 +59,7 @@ func newReferences(inv *Inventory) *references {
 	return &references{
 		inv: inv, templates: map[string]template{}, values: map[hostVariable]*expansion{},
 		uses: map[*Variable]int{}, findings: map[finding]*occurrence{}, members: map[*Group]Value{},
+		files: map[string]awayText{}, fetched: map[*Variable]*expansion{},
 	}
 }
 
@@ -66,7 +69,7 @@ func (r *references) expandAll(h *Host) []*Variable {
 	raw := r.inv.rawVars(h)
 	out, shared := raw, true
 	for i, v := range raw {
-		if !v.refs {
+		if !v.refs && !v.away {
 			continue
 		}
 		if shared {
@@ -82,7 +85,7 @@ func (r *references) expandAll(h *Host) []*Variable {
 // variable expands v for h.
 func (r *references) variable(h *Host, v *Variable) *expansion {
 	if !v.refs {
-		return &expansion{value: v.Value, done: true}
+		return r.plain(h, v)
 	}
 	key := hostVariable{h, v.Name}
 	if e, ok := r.values[key]; ok {
@@ -102,10 +105,26 @@ func (r *references) variable(h *Host, v *Variable) *expansion {
 		e.broken = true
 	} else {
 		value, ok := r.expand(h, v, v.Value)
-		e.value, e.broken = value, e.broken || !ok
+		value, found := r.fetch(h, v, value)
+		e.value, e.broken = value, e.broken || !ok || !found
 	}
 	r.path = r.path[:len(r.path)-1]
 	e.done = true
+	return e
+}
+
+// plain expands v, which refers to no other variable, for all hosts that share
+// it.
+func (r *references) plain(h *Host, v *Variable) *expansion {
+	if !v.away {
+		return &expansion{value: v.Value, done: true}
+	}
+	e, ok := r.fetched[v]
+	if !ok {
+		value, found := r.fetch(h, v, v.Value)
+		e = &expansion{value: value, done: true, broken: !found}
+		r.fetched[v] = e
+	}
 	return e
 }
 
@@ -162,6 +181,7 @@ func (r *references) text(h *Host, v *Variable, s Value) (Value, bool) {
 		return s, false
 	}
 	var b strings.Builder
+	secret := s.Secret
 	for _, p := range t {
 		if p.ref == nil {
 			b.WriteString(p.text)
@@ -173,7 +193,7 @@ func (r *references) text(h *Host, v *Variable, s Value) (Value, bool) {
 			return s, false
 		}
 		if len(t) == 1 {
-			value.Pos = s.Pos
+			value.Pos, value.Secret = s.Pos, value.Secret || s.Secret
 			return value, true
 		}
 		text, ok := value.asText()
@@ -181,13 +201,14 @@ func (r *references) text(h *Host, v *Variable, s Value) (Value, bool) {
 			r.notUnderstood(h, v, s)
 			return s, false
 		}
+		secret = secret || value.Secret
 		if b.WriteString(text); b.Len() > maxText {
 			d := diag.Diagnostic{Code: "reference-too-long", Pos: s.Pos, Message: fmt.Sprintf("the references of %q make a text of more than %d bytes", v.Name, maxText)}
 			r.find(h, v, d, func() string { return "check which variables it repeats" })
 			return s, false
 		}
 	}
-	s.Text = b.String()
+	s.Text, s.Secret = b.String(), secret
 	return s, true
 }
 

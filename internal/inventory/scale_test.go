@@ -16,7 +16,7 @@ func TestAliasBomb(t *testing.T) {
 	for i := 1; i < 12; i++ {
 		fmt.Fprintf(&b, "    a%d: &a%d [ %s ]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
-	_, diags := Load(Source{"t.yml", []byte(b.String())})
+	_, diags := Load(Source{Name: "t.yml", Data: []byte(b.String())})
 	if len(diags) != 1 || diags[0].Code != "too-many-aliases" {
 		t.Errorf("got %v", diags)
 	}
@@ -30,12 +30,12 @@ func TestReferencesAreLimited(t *testing.T) {
 	for i := 1; i < 60; i++ {
 		fmt.Fprintf(&b, "    v%d: \"{{ v%d }}{{ v%d }}\"\n", i, i-1, i-1)
 	}
-	inv, diags := Load(Source{"t.yml", []byte(strings.Replace(b.String(), "2000", "2", 1))})
+	inv, diags := Load(Source{Name: "t.yml", Data: []byte(strings.Replace(b.String(), "2000", "2", 1))})
 	if diags = append(diags, inv.Check()...); len(diags) != 1 || diags[0].Code != "reference-too-long" {
 		t.Errorf("got %v", diags)
 	}
 	text, _, _ := strings.Cut(b.String(), "    v0")
-	inv, _ = Load(Source{"t.yml", []byte(text)})
+	inv, _ = Load(Source{Name: "t.yml", Data: []byte(text)})
 	first, _ := inv.Hosts()[0].Vars().Get("all_hosts")
 	last, _ := inv.Hosts()[1999].Vars().Get("all_hosts")
 	if len(first.Value.Items) != 2000 || &first.Value.Items[0] != &last.Value.Items[0] {
@@ -45,7 +45,7 @@ func TestReferencesAreLimited(t *testing.T) {
 
 func TestDepthIsLimited(t *testing.T) {
 	for _, text := range []string{strings.Repeat("[", 100_000), strings.Repeat("{a: ", 100_000), strings.Repeat("- ", 100_000)} {
-		if _, diags := Load(Source{"t.yml", []byte(text)}); len(diags) != 1 || !strings.Contains(diags[0].Message, "nested") {
+		if _, diags := Load(Source{Name: "t.yml", Data: []byte(text)}); len(diags) != 1 || !strings.Contains(diags[0].Message, "nested") {
 			t.Errorf("%.10s: got %v", text, diags)
 		}
 	}
@@ -74,7 +74,7 @@ func large(hosts, own int) []byte {
 }
 
 func loadAll(data []byte) *Inventory {
-	inv, diags := Load(Source{"pigsty.yml", data})
+	inv, diags := Load(Source{Name: "pigsty.yml", Data: data})
 	if diags = append(diags, inv.Check()...); len(diags) > 0 {
 		panic(diags[0].Pos.String() + diags[0].Message)
 	}

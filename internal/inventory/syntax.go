@@ -21,8 +21,8 @@ func checkText(src Source) (diag.Diagnostic, bool) {
 	case bytes.HasPrefix(src.Data, []byte("\xff\xfe")) || bytes.HasPrefix(src.Data, []byte("\xfe\xff")):
 		d.Code, d.Message, d.Advice = "not-utf8", "the file is UTF-16", "save it as UTF-8"
 		return d, true
-	case bytes.HasPrefix(src.Data, []byte("$ANSIBLE_VAULT;")):
-		d.Code, d.Message, d.Advice = "vault-file", "the whole file is encrypted with Ansible Vault", "decrypt it and encrypt single values instead (!vault)"
+	case bytes.HasPrefix(src.Data, elf):
+		d.Code, d.Message, d.Advice = "not-yaml", "the file is a program", "name an inventory in YAML"
 		return d, true
 	}
 	for rest := src.Data; len(rest) > 0; {

@@ -7,9 +7,9 @@ import (
 	"pigsty/internal/diag"
 )
 
-// finish joins the groups into one tree below "all", as Ansible does, once all
-// sources are read.
-func (b *builder) finish() {
+// connect joins the groups into one tree below "all", as Ansible does, once all
+// inventories are read.
+func (b *builder) connect() {
 	inv := b.inv
 	all := inv.groupNamed["all"]
 	b.join()
@@ -20,17 +20,26 @@ func (b *builder) finish() {
 	}
 	b.ungrouped(all)
 	setDepths(all)
-	for _, g := range inv.groups {
-		g.own = settle(g.own)
-	}
 	for _, h := range inv.hosts {
-		h.own = settle(h.own)
 		if g := inv.groupNamed[h.name]; g != nil {
 			b.diags.Add(diag.Diagnostic{
 				Severity: diag.Warning, Code: "host-is-group", Pos: h.pos,
 				Message: "\"" + h.name + "\" is the name of both a host and a group", Advice: "rename one of them: -l " + h.name + " means the group",
 			})
 		}
+	}
+}
+
+// settle ends the reading of variables.
+func (b *builder) settle() {
+	for _, g := range b.inv.groups {
+		g.own = settle(g.own)
+		for i := range g.beside {
+			g.beside[i] = settle(g.beside[i])
+		}
+	}
+	for _, h := range b.inv.hosts {
+		h.own = settle(h.own)
 	}
 }
 

@@ -3,9 +3,12 @@ package inventory
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/secret"
 )
 
 // Kind is the shape of a Value.
@@ -29,7 +32,7 @@ func (k Kind) String() string {
 
 // The tags that a Value keeps. Each goes with the Kind String.
 const (
-	TagVault  = "!vault"  // Text is an Ansible Vault envelope, to be decrypted by whoever has the password
+	TagVault  = "!vault"  // Text is an Ansible Vault envelope that was not opened
 	TagUnsafe = "!unsafe" // references in Text are not expanded
 )
 
@@ -37,13 +40,14 @@ const (
 // aliases and merge keys are resolved; an alias keeps the position of what it
 // points at. Values share their Items and Pairs, which must not be changed.
 type Value struct {
-	Kind  Kind
-	Pos   diag.Pos
-	Text  string  // the scalar as written, without quotes; references expanded in effective variables
-	Plain bool    // a scalar written without quotes
-	Tag   string  // TagVault, TagUnsafe or ""
-	Items []Value // of a List
-	Pairs []Pair  // of a Map, in source order, keys unique
+	Kind   Kind
+	Pos    diag.Pos
+	Text   string  // the scalar as written, without quotes; references expanded in effective variables
+	Plain  bool    // a scalar written without quotes
+	Secret bool    // Text was encrypted, or comes from outside of the inventory: it must not be shown
+	Tag    string  // TagVault, TagUnsafe or ""
+	Items  []Value // of a List
+	Pairs  []Pair  // of a Map, in source order, keys unique
 }
 
 // Pair is one entry of a Map. Keys are always text: an integer key such as a
@@ -180,4 +184,51 @@ func (v Value) asText() (string, bool) {
 		return v.Text, true
 	}
 	return "", false
+}
+
+// Leaves returns v with every scalar in it replaced by what f makes of it.
+func (v Value) Leaves(f func(Value) Value) Value {
+	switch v.Kind {
+	case List:
+		v.Items = slices.Clone(v.Items)
+		for i := range v.Items {
+			v.Items[i] = v.Items[i].Leaves(f)
+		}
+	case Map:
+		v.Pairs = slices.Clone(v.Pairs)
+		for i := range v.Pairs {
+			v.Pairs[i].Value = v.Pairs[i].Value.Leaves(f)
+		}
+	default:
+		return f(v)
+	}
+	return v
+}
+
+// Flow writes v on one line as YAML. The empty value is written as nothing.
+func (v Value) Flow() string {
+	switch v.Kind {
+	case Null:
+		return ""
+	case List:
+		items := make([]string, len(v.Items))
+		for i, item := range v.Items {
+			items[i] = item.Flow()
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case Map:
+		items := make([]string, len(v.Pairs))
+		for i, p := range v.Pairs {
+			items[i] = p.Key + ": " + p.Value.Flow()
+		}
+		if len(items) == 0 {
+			return "{}"
+		}
+		return "{ " + strings.Join(items, ", ") + " }"
+	case String:
+		if v.Text != secret.Mask && (v.Text == "" || strings.ContainsAny(v.Text, ",:{}[]#&*!|>'\"%@`")) {
+			return "'" + strings.ReplaceAll(v.Text, "'", "''") + "'"
+		}
+	}
+	return v.Text
 }

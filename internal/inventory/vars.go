@@ -51,7 +51,8 @@ type Variable struct {
 	// as written (references in them are not expanded).
 	Overrides []Variable
 
-	refs bool // Value holds references
+	refs bool // Value holds references to other variables
+	away bool // Value holds what may be references to secrets outside
 }
 
 // Vars are the effective variables of one host.
@@ -91,7 +92,7 @@ func find(list []*Variable, name string) *Variable {
 func variables(pairs []Pair, origin Origin) []Variable {
 	list := make([]Variable, len(pairs))
 	for i, p := range pairs {
-		list[i] = Variable{Name: p.Key, NamePos: p.KeyPos, Value: p.Value, Origin: origin, refs: hasReference(p.Value)}
+		list[i] = Variable{Name: p.Key, NamePos: p.KeyPos, Value: p.Value, Origin: origin, refs: hasReference(p.Value), away: hasAway(p.Value)}
 	}
 	return list
 }
@@ -172,6 +173,15 @@ func (inv *Inventory) layer(h *Host) *layer {
 	for _, g := range l.groups {
 		l.vars = overlay(l.vars, g.own)
 	}
+	for _, part := range [][]*Group{l.groups[:1], l.groups[1:]} { // "all" is first
+		for dir := range inv.varsDirs {
+			for _, g := range part {
+				if dir < len(g.beside) {
+					l.vars = overlay(l.vars, g.beside[dir])
+				}
+			}
+		}
+	}
 	inv.layers[string(key)] = l
 	return l
 }
@@ -183,4 +193,22 @@ func (inv *Inventory) rawVars(h *Host) []*Variable {
 		h.raw = overlay(overlay(inv.layer(h).vars, h.own), inv.extra)
 	}
 	return h.raw
+}
+
+// GroupVars returns what g itself gives its hosts, by name: what the inventory
+// and group_vars say of it. References to other variables are as written, since
+// they are expanded for a host.
+func (inv *Inventory) GroupVars(g *Group) []Variable {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	list := overlay(nil, g.own)
+	for _, beside := range g.beside {
+		list = overlay(list, beside)
+	}
+	out := make([]Variable, len(list))
+	for i, v := range list {
+		out[i] = *v
+		out[i].Value, _ = inv.refs.fetch(nil, v, v.Value)
+	}
+	return out
 }

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/vault"
 )
 
 // Limits on what a file may hold, far above what any inventory needs, so that a
@@ -21,7 +22,30 @@ const (
 
 // parseYAML reads the one document of src. It reports false when there is
 // nothing to go on with; why is in diags.
-func parseYAML(src Source, diags *diag.List) (Value, bool) {
+func parseYAML(src Source, o *opener, diags *diag.List) (Value, bool) {
+	if !vault.Is(src.Data) {
+		return parseText(src, o, false, diags)
+	}
+	text, ok := o.file(src, diags)
+	if !ok {
+		return Value{}, false
+	}
+	return parseText(Source{Name: src.Name, Data: text}, o, true, diags)
+}
+
+// parseText is parseYAML for a text that is no vault, or no longer one.
+func parseText(src Source, o *opener, isSecret bool, diags *diag.List) (Value, bool) {
+	said := len(*diags)
+	v, ok := parseDocument(src, o, isSecret, diags)
+	if isSecret {
+		for i := range (*diags)[said:] {
+			(*diags)[said+i] = unquoted((*diags)[said+i])
+		}
+	}
+	return v, ok
+}
+
+func parseDocument(src Source, o *opener, isSecret bool, diags *diag.List) (Value, bool) {
 	if d, bad := checkText(src); bad {
 		diags.Add(d)
 		return Value{}, false
@@ -39,7 +63,7 @@ func parseYAML(src Source, diags *diag.List) (Value, bool) {
 		diags.Add(explainSyntax(src, err))
 		return Value{}, false
 	}
-	c := converter{file: src.Name, diags: diags, anchors: map[*yaml.Node]anchored{}, words: map[string]string{}}
+	c := converter{file: src.Name, diags: diags, opener: o, secret: isSecret, anchors: map[*yaml.Node]anchored{}, words: map[string]string{}}
 	v := c.value(document.Content[0], place{})
 	switch err := loader.Load(&second); {
 	case err == nil:
@@ -57,6 +81,8 @@ func parseYAML(src Source, diags *diag.List) (Value, bool) {
 type converter struct {
 	file    string
 	diags   *diag.List
+	opener  *opener
+	secret  bool // the text was decrypted
 	anchors map[*yaml.Node]anchored
 	words   map[string]string // every key and short scalar once: most repeat on thousands of hosts
 	nodes   int               // made or stood for so far
@@ -167,7 +193,7 @@ func (c *converter) unknownTag(n *yaml.Node) {
 const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 
 func (c *converter) scalar(n *yaml.Node, at place) Value {
-	v := Value{Kind: String, Pos: c.pos(n), Text: c.word(n.Value), Plain: n.Style&quoted == 0}
+	v := Value{Kind: String, Pos: c.pos(n), Text: c.word(n.Value), Plain: n.Style&quoted == 0, Secret: c.secret}
 	if at.unsafe {
 		v.Tag = TagUnsafe
 	}
@@ -175,12 +201,16 @@ func (c *converter) scalar(n *yaml.Node, at place) Value {
 		if v.Plain {
 			v.Kind = scalarKind(v.Text)
 		}
+		if c.secret && v.Kind == String {
+			c.opener.keep(v.Text)
+		}
 		return v
 	}
 	switch n.Tag {
 	case "!!str", "!!timestamp", TagUnsafe:
 	case TagVault, "!vault-encrypted":
 		v.Tag = TagVault
+		return c.opener.value(v, c.diags)
 	case "!!null", "!!bool", "!!int", "!!float":
 		v.Kind = map[string]Kind{"!!null": Null, "!!bool": Bool, "!!int": Int, "!!float": Float}[n.Tag]
 		if k := scalarKind(v.Text); k != v.Kind && !(v.Kind == Float && k == Int) {

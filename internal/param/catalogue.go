@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"pigsty/internal/diag"
 	"pigsty/internal/inventory"
@@ -191,32 +190,4 @@ func (s *shape) objects() []*object {
 	}
 	visit(s)
 	return list
-}
-
-// defaultText writes a default on one line as flow-style YAML.
-func defaultText(v inventory.Value) string {
-	switch v.Kind {
-	case inventory.Null:
-		return ""
-	case inventory.List:
-		items := make([]string, len(v.Items))
-		for i, item := range v.Items {
-			items[i] = defaultText(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case inventory.Map:
-		items := make([]string, len(v.Pairs))
-		for i, p := range v.Pairs {
-			items[i] = p.Key + ": " + defaultText(p.Value)
-		}
-		if len(items) == 0 {
-			return "{}"
-		}
-		return "{ " + strings.Join(items, ", ") + " }"
-	case inventory.String:
-		if v.Text == "" || strings.ContainsAny(v.Text, ",:{}[]#&*!|>'\"%@`") {
-			return "'" + strings.ReplaceAll(v.Text, "'", "''") + "'"
-		}
-	}
-	return v.Text
 }

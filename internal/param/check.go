@@ -15,7 +15,13 @@ func (c *Catalogue) Check(vars inventory.Vars) diag.List {
 	var l diag.List
 	for v := range vars.All() {
 		p, known := c.byName[v.Name]
-		if known && p.Name == v.Name || strings.HasPrefix(v.Name, "ansible_") {
+		if strings.HasPrefix(v.Name, "ansible_") {
+			if v.Value.Tag == inventory.TagVault {
+				l.Add(inventory.Locked(v.Value.Pos, v.Name))
+			}
+			continue
+		}
+		if known && p.Name == v.Name {
 			continue
 		}
 		d := diag.Diagnostic{Pos: v.NamePos}

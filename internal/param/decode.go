@@ -80,6 +80,10 @@ func (d *decoder) field(dst reflect.Value, s *shape, v inventory.Value, at *path
 
 // value converts v into dst and reports whether it could.
 func (d *decoder) value(dst reflect.Value, s *shape, v inventory.Value, at *path) bool {
+	if v.Tag == inventory.TagVault {
+		d.diags.Add(inventory.Locked(v.Pos, at.String()))
+		return false
+	}
 	switch s.kind {
 	case listKind:
 		return d.list(dst, s, v, at)
@@ -96,13 +100,6 @@ func (d *decoder) value(dst reflect.Value, s *shape, v inventory.Value, at *path
 		d.wrongType(s, v, at, "")
 		return false
 	}
-	if v.Tag == inventory.TagVault {
-		d.diags.Add(diag.Diagnostic{
-			Code: "locked-value", Pos: v.Pos,
-			Message: at.String() + " is encrypted with Ansible Vault and was not decrypted", Advice: "give the password of the vault",
-		})
-		return false
-	}
 	text, f := s.rule.text(v.Text)
 	if !d.accept(s, v, at, f) {
 		return false
@@ -111,7 +108,7 @@ func (d *decoder) value(dst reflect.Value, s *shape, v inventory.Value, at *path
 	case secretKind:
 		dst.Set(reflect.ValueOf(secret.New(text)))
 	case settingKind:
-		dst.Set(reflect.ValueOf(Setting{text: text}))
+		dst.Set(reflect.ValueOf(Setting{text: text, secret: v.Secret}))
 	default:
 		dst.SetString(text)
 	}

@@ -20,7 +20,7 @@ func (p *Parameter) Describe() string {
 	line("type", p.Type)
 	line("one of", strings.Join(p.Enum, ", "))
 	if p.field.hasDefault() && !long(p.Default) {
-		line("default", defaultText(p.Default))
+		line("default", p.Default.Flow())
 	}
 	line("level", strings.ReplaceAll(p.Level, "/", ", "))
 	fmt.Fprintf(&b, "\n%s\n", wrap(p.field.meaning(), 78, "  "))
@@ -54,7 +54,7 @@ func (o *object) describe(b *strings.Builder) {
 		if f.required {
 			notes = append(notes, "required")
 		} else if f.hasDefault() {
-			notes = append(notes, "default "+defaultText(f.value))
+			notes = append(notes, "default "+f.value.Flow())
 		}
 		fmt.Fprintf(b, "  %s (%s)\n%s\n", f.name, strings.Join(notes, "; "), wrap(f.meaning(), 78, "      "))
 	}

@@ -64,7 +64,7 @@ func (s *shape) noun() string {
 // shown is v as a message quotes it. Secrets are never quoted.
 func shown(s *shape, v inventory.Value) string {
 	switch {
-	case s.kind == secretKind || s.kind == settingKind:
+	case s.kind == secretKind || s.kind == settingKind || v.Secret:
 		return "what is written"
 	case v.Kind == inventory.String:
 		return fmt.Sprintf("%q", v.Text)
@@ -74,7 +74,7 @@ func shown(s *shape, v inventory.Value) string {
 
 // described is v with its kind: the string "one", a list.
 func described(s *shape, v inventory.Value) string {
-	if s.kind == settingKind || s.holdsSecrets() || v.Tag == inventory.TagVault {
+	if s.kind == settingKind || s.holdsSecrets() || v.Secret {
 		return v.Kind.String()
 	}
 	switch v.Kind {

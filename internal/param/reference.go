@@ -101,7 +101,7 @@ func (f *field) defaultCell() string {
 	case long(f.value):
 		return "see below"
 	}
-	return "`" + cell(defaultText(f.value)) + "`"
+	return "`" + cell(f.value.Flow()) + "`"
 }
 
 // meaning is the doc with what the tags add to it.
@@ -125,7 +125,7 @@ func (f *field) meaning() string {
 }
 
 // long reports whether a default is better shown below a table than in it.
-func long(v inventory.Value) bool { return len(defaultText(v)) > 60 }
+func long(v inventory.Value) bool { return len(v.Flow()) > 60 }
 
 // block writes a default as YAML over several lines.
 func block(name string, v inventory.Value) string {
@@ -134,15 +134,15 @@ func block(name string, v inventory.Value) string {
 	case inventory.List:
 		fmt.Fprintf(&b, "%s:\n", name)
 		for _, item := range v.Items {
-			fmt.Fprintf(&b, "  - %s\n", defaultText(item))
+			fmt.Fprintf(&b, "  - %s\n", item.Flow())
 		}
 	case inventory.Map:
 		fmt.Fprintf(&b, "%s:\n", name)
 		for _, p := range v.Pairs {
-			fmt.Fprintf(&b, "  %s: %s\n", p.Key, defaultText(p.Value))
+			fmt.Fprintf(&b, "  %s: %s\n", p.Key, p.Value.Flow())
 		}
 	default:
-		fmt.Fprintf(&b, "%s: %s\n", name, defaultText(v))
+		fmt.Fprintf(&b, "%s: %s\n", name, v.Flow())
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package param_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,31 @@ func TestSchema(t *testing.T) {
 			a.Files = []txtar.File{a.Files[0], {Name: "objections", Data: []byte(got)}}
 			golden(t, file, string(txtar.Format(a)))
 		})
+	}
+}
+
+// TestSchemaOfInventories checks that the schema accepts every inventory that
+// people are to start from.
+func TestSchemaOfInventories(t *testing.T) {
+	s := schema(t)
+	for _, pattern := range []string{"../../examples/*.yml", "../conf/templates/*.yml", "../conf/templates/ha/*.yml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: there are none, %v", pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var doc any
+			if err := yaml.Load(text, &doc); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Validate(jsonLike(doc)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
 	}
 }
 
