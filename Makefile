@@ -56,7 +56,7 @@ bench: build ## Measure against plain shell on sandbox hosts (docs/performance.m
 
 .PHONY: golden
 golden: ## Rewrite the golden files from what the code does now
-	$(GO) test $$(grep -rl --include=*_test.go 'flag.Bool("update"' internal | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+	$(GO) test $$(grep -rlE --include=*_test.go 'flag\.Bool\("update"|moduletest\.(Golden|Update)' internal | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
 
 .PHONY: reference
 reference: build ## Rewrite docs/reference from the catalogue of parameters

@@ -28,6 +28,7 @@ type runFlags struct {
 
 	out      string
 	detailed bool
+	extras   bool
 
 	confirmed bool
 	yes       []string
@@ -73,6 +74,7 @@ the reason and the impact. Without a PLAY it covers all that deploy does.`,
 	}
 	c.Flags().StringVar(&f.out, "out", "", "save the plan to `FILE`, readable by you only, for apply")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
+	c.Flags().BoolVar(&f.extras, "extra", false, "also list users, databases, schemas and extensions that the inventory does not declare")
 	return c
 }
 
@@ -188,6 +190,15 @@ func (a *app) plan(ctx context.Context, f *runFlags, req plan.Request) error {
 	} else {
 		r.plan.Text(a.out, plan.Style{Color: a.coloured(a.out), Verbose: f.verbose})
 	}
+	if f.extras {
+		rows, err := r.extras(hosts)
+		if err != nil {
+			return err
+		}
+		if err := a.printExtras(rows); err != nil {
+			return err
+		}
+	}
 	return r.planOutcome(f.detailed)
 }
 
@@ -260,9 +271,18 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 
 // carryOut makes the changes of the plan, showing and recording what happens.
 func (r *run) carryOut(ctx context.Context) error {
-	record, err := r.newRecord()
+	summary, path, err := r.carry(ctx)
 	if err != nil {
 		return err
+	}
+	return r.report(ctx, summary, path)
+}
+
+// carry makes the changes and returns what became of them and where the record is.
+func (r *run) carry(ctx context.Context) (*engine.Summary, string, error) {
+	record, err := r.newRecord()
+	if err != nil {
+		return nil, "", err
 	}
 	defer record.close()
 	show := newProgress(r.app, r.site)
@@ -277,7 +297,7 @@ func (r *run) carryOut(ctx context.Context) error {
 	summary := r.fleet.Apply(ctx, r.graph, r.plan)
 	show.stop()
 	record.end(summary)
-	return r.report(ctx, summary, record.path)
+	return summary, record.path, nil
 }
 
 // errNoTerminal says that apply cannot ask. It is found before any host is contacted.

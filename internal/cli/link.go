@@ -84,7 +84,7 @@ that exist and are not such links are left alone.`,
 }
 
 func (a *app) link(dir, binary string) error {
-	names := []string{"deploy.yml"}
+	names := []string{"deploy.yml", pitrName + ".yml", "configure"}
 	for _, m := range a.modules {
 		for _, p := range m.Plays {
 			names = append(names, p.Name+".yml")

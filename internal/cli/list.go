@@ -16,13 +16,26 @@ import (
 func (a *app) listCommand() *cobra.Command {
 	var limit string
 	var extra []string
+	var ansible ansibleFlags
 	c := &cobra.Command{
 		Use:     "list",
 		GroupID: "look",
 		Short:   "List hosts, groups, clusters, instances and services",
-		Example: "  pigsty list\n  pigsty list -l pg-test --json",
+		Long: `List shows what the inventory declares on which host.
+
+With --ansible it answers as Ansible expects it of an inventory that is a
+program: --list for the groups and the variables of all hosts, --host NAME for
+those of one. Since Ansible needs passwords, they are NOT masked there, and
+nothing is printed to a terminal unless --show-secrets is given.`,
+		Example: "  pigsty list\n  pigsty list -l pg-test --json\n  pigsty list --ansible --list > inventory.json",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if err := ansible.check(limit); err != nil {
+				return err
+			}
+			if ansible.on {
+				return a.listForAnsible(ansible, extra)
+			}
 			d, err := a.load(extra)
 			if err != nil {
 				return err
@@ -40,6 +53,10 @@ func (a *app) listCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&limit, "limit", "l", "", "only hosts that match the `PATTERN`")
 	c.Flags().StringArrayVarP(&extra, "extra-vars", "e", nil, "set a variable for this command: `KEY=VALUE`")
+	c.Flags().BoolVar(&ansible.on, "ansible", false, "print JSON for Ansible, secrets included")
+	c.Flags().BoolVar(&ansible.list, "list", false, "with --ansible: all groups and hosts; so it is without --host, too")
+	c.Flags().StringVar(&ansible.host, "host", "", "with --ansible: the variables of the host `NAME`")
+	c.Flags().BoolVar(&ansible.showSecrets, "show-secrets", false, "with --ansible: print secrets to a terminal too")
 	return c
 }
 

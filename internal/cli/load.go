@@ -16,7 +16,9 @@ import (
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/param"
+	"pigsty/internal/repo/pgp"
 	"pigsty/internal/resource"
+	"pigsty/internal/vault"
 )
 
 // deployment is a loaded inventory with what lies beside it.
@@ -31,36 +33,25 @@ type deployment struct {
 
 // load reads and checks the inventory. Mistakes do not make an error here: see check.
 func (a *app) load(extra []string) (*deployment, error) {
-	paths := a.inventories
-	if len(paths) == 0 {
-		paths = []string{cmp.Or(os.Getenv("PIGSTY_INVENTORY"), "pigsty.yml")}
+	paths := a.inventoryPaths()
+	d := &deployment{app: a, dir: dirOf(paths[0]), texts: map[string][]byte{}}
+	sources, problems, err := inventory.Read(paths, a.in)
+	if err != nil {
+		return nil, unreadable(err)
 	}
-	d := &deployment{app: a, texts: map[string][]byte{}}
-	var sources []inventory.Source
-	for _, path := range paths {
-		var src inventory.Source
-		var err error
-		if path == "-" {
-			src.Name = "stdin"
-			src.Data, err = io.ReadAll(a.in)
-		} else {
-			src, err = inventory.ReadFile(path)
+	for _, src := range sources {
+		if !vault.Is(src.Data) { // positions in a vault are those of the text within
+			d.texts[src.Name] = src.Data
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, status(exitInvalid, "there is no inventory %s; name one with -i FILE or $PIGSTY_INVENTORY", path)
-		}
-		if err != nil {
-			return nil, status(exitInvalid, "read the inventory: %v", err)
-		}
-		d.texts[src.Name] = src.Data
-		sources = append(sources, src)
 	}
-	d.dir = "."
-	if paths[0] != "-" {
-		d.dir = filepath.Dir(paths[0])
-	}
-	d.inventory, d.problems = inventory.Load(sources...)
+	keys := vault.NewKeyring(a.vaultKeys)
+	d.inventory, d.problems = inventory.LoadLocked(keys, sources...)
+	d.problems.Add(problems...)
 	d.problems.Add(d.inventory.SetExtra(extra)...)
+	if err := keys.Err(); err != nil {
+		return nil, status(exitInvalid, "the password of the vault: %v", err)
+	}
+	a.hide(d.inventory.Decrypted())
 	d.catalogue = a.catalogue()
 	d.inventory.SetDefaults(func(name string) (inventory.Value, bool) {
 		p, ok := d.catalogue.Lookup(name)
@@ -69,6 +60,7 @@ func (a *app) load(extra []string) (*deployment, error) {
 		}
 		return p.Default, true
 	})
+	d.inventory.SetSecrets(d.catalogue.MapSecrets)
 	d.problems.Add(d.inventory.Check()...)
 	if d.problems.HasErrors() {
 		d.problems = d.problems.Masked(d.texts)
@@ -81,19 +73,37 @@ func (a *app) load(extra []string) (*deployment, error) {
 			Advice: `declare them in groups below "all:", "children:"`,
 		})
 	}
-	for _, h := range site.Hosts() {
-		d.problems.Add(d.catalogue.Check(h.Vars)...)
-	}
-	for _, m := range a.modules {
-		if m.Check != nil {
-			d.problems.Add(m.Check(site)...)
-		}
-	}
-	for _, h := range site.Hosts() {
-		d.problems.Add(h.Problems()...)
-	}
+	d.problems.Add(module.Check(site, a.modules)...)
 	d.problems = d.problems.Masked(d.texts)
 	return d, nil
+}
+
+// inventoryPaths are what -i names, or stands for it.
+func (a *app) inventoryPaths() []string {
+	if len(a.inventories) > 0 {
+		return a.inventories
+	}
+	return []string{cmp.Or(os.Getenv("PIGSTY_INVENTORY"), "pigsty.yml")}
+}
+
+// dirOf returns where the inventory called path lies, or what is kept beside it.
+func dirOf(path string) string {
+	if path == "-" {
+		return "."
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path
+	}
+	return filepath.Dir(path)
+}
+
+// unreadable says that the inventory could not be read because of err.
+func unreadable(err error) error {
+	var file *fs.PathError
+	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &file) {
+		return status(exitInvalid, "there is no inventory %s; name one with -i FILE or $PIGSTY_INVENTORY", file.Path)
+	}
+	return status(exitInvalid, "read the inventory: %v", err)
 }
 
 // site makes what modules compile from.
@@ -101,6 +111,9 @@ func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
 	s := module.NewSite(d.inventory, d.catalogue, facts)
 	s.Dir = d.dir
 	s.CA, _ = os.ReadFile(filepath.Join(d.pkiDir(), "ca", "ca.crt"))
+	_, key := pgp.Paths(d.pkiDir())
+	s.RepoKey, _ = os.ReadFile(key)
+	s.Modules = d.app.modules
 	s.Keys = ownKeys()
 	s.Chosen = map[string]string{}
 	for _, name := range choices {

@@ -198,7 +198,7 @@ var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
 func (p *progress) draw() {
 	width, height := 100, 40
-	if f, ok := p.out.(*os.File); ok {
+	if f, ok := fileOf(p.out); ok {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
 			width, height = w, h
 		}

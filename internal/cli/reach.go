@@ -16,6 +16,8 @@ import (
 	"pigsty/internal/module"
 	"pigsty/internal/module/infra"
 	"pigsty/internal/pki"
+	"pigsty/internal/repo"
+	"pigsty/internal/repo/pgp"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/etcd"
 	"pigsty/internal/resource/patroni"
@@ -34,6 +36,7 @@ func registerResources() {
 	resource.Register(postgres.Resources()...)
 	resource.Register(patroni.Resources()...)
 	resource.Register(etcd.Resources()...)
+	resource.Register(repo.Resources()...)
 }
 
 // target reads the connection variables of h.
@@ -143,31 +146,68 @@ func (r *run) dialer() (engine.Dial, error) {
 	}, nil
 }
 
-// signer returns what issues the certificates of the run. The deployment's CA
-// is created beside the inventory the first time that one is needed.
+// signer returns what signs for the hosts of the run: certificates, and the
+// software repository.
 func (r *run) signer() (engine.Signer, error) {
-	values := module.Params[infra.Params](r.site.Hosts()[0])
-	if len(r.site.CA) == 0 {
-		if !values.CaCreate {
-			return nil, fmt.Errorf("there is no CA in %s and ca_create is off: put ca/ca.crt and ca/ca.key there", r.pkiDir())
-		}
-		_, created, err := pki.OpenOrCreate(r.pkiDir(), values.CaCn, validityOfCA)
-		if err != nil {
-			return nil, fmt.Errorf("the deployment's CA: %w", err)
-		}
-		if created {
-			fmt.Fprintf(r.app.err, "created the deployment's CA in %s; keep its key safe\n", r.pkiDir())
-		}
+	if err := r.makeCA(); err != nil {
+		return nil, err
+	}
+	if err := r.makeRepoKey(); err != nil {
+		return nil, err
 	}
 	ca := sync.OnceValues(func() (*pki.CA, error) { return pki.Open(r.pkiDir()) })
-	return func(c *resource.Cert, publicKey []byte) ([]byte, error) {
-		issuer, err := ca()
-		if err != nil {
-			return nil, err
+	key := sync.OnceValues(func() (*pgp.Key, error) { return pgp.Open(r.pkiDir()) })
+	return func(signed resource.Signed, what []byte) ([]byte, error) {
+		switch t := signed.(type) {
+		case *resource.Cert:
+			issuer, err := ca()
+			if err != nil {
+				return nil, err
+			}
+			return issuer.Issue(pki.Request{
+				CommonName: t.CommonName, Organization: t.Organization, OrganizationalUnit: t.Units, DNSNames: t.DNSNames, IPs: t.IPs,
+				Validity: t.Validity, PublicKey: what, Server: true, Client: true,
+			})
+		case *repo.Build:
+			signing, err := key()
+			if err != nil {
+				return nil, err
+			}
+			return repo.Sign(signing, what)
 		}
-		return issuer.Issue(pki.Request{
-			CommonName: c.CommonName, Organization: c.Organization, OrganizationalUnit: c.Units, DNSNames: c.DNSNames, IPs: c.IPs,
-			Validity: c.Validity, PublicKey: publicKey, Server: true, Client: true,
-		})
+		return nil, fmt.Errorf("nothing signs for %s", signed.Key())
 	}, nil
+}
+
+// makeCA creates the deployment's CA beside the inventory the first time that
+// one is needed.
+func (r *run) makeCA() error {
+	if len(r.site.CA) > 0 {
+		return nil
+	}
+	values := module.Params[infra.Params](r.site.Hosts()[0])
+	if !values.CaCreate {
+		return fmt.Errorf("there is no CA in %s and ca_create is off: put ca/ca.crt and ca/ca.key there", r.pkiDir())
+	}
+	_, created, err := pki.OpenOrCreate(r.pkiDir(), values.CaCn, validityOfCA)
+	if err != nil {
+		return fmt.Errorf("the deployment's CA: %w", err)
+	}
+	if created {
+		fmt.Fprintf(r.app.err, "created the deployment's CA in %s; keep its key safe\n", r.pkiDir())
+	}
+	return nil
+}
+
+// makeRepoKey creates the key of the deployment's software repository beside the
+// CA, if the inventory has such a repository.
+func (r *run) makeRepoKey() error {
+	if len(r.site.RepoKey) > 0 || !infra.HasRepository(r.site) {
+		return nil
+	}
+	_, created, err := pgp.OpenOrCreate(r.pkiDir(), "software repository of this deployment")
+	if created {
+		fmt.Fprintf(r.app.err, "created the key of the software repository in %s; keep it safe\n", r.pkiDir())
+	}
+	return err
 }

@@ -32,7 +32,7 @@ func (r *run) newRecord() (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep a record of this run: %w", err)
 	}
-	rec := &record{path: path, file: f, enc: json.NewEncoder(f)}
+	rec := &record{path: path, file: f, enc: json.NewEncoder(r.app.masked(f))}
 	if r.app.json {
 		rec.tee = json.NewEncoder(r.app.out)
 	}

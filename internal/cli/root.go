@@ -19,6 +19,7 @@ import (
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
 	"pigsty/internal/module/list"
+	"pigsty/internal/secret"
 )
 
 // app is what every command needs: where to read and write, the modules, and
@@ -29,6 +30,8 @@ type app struct {
 	modules  []module.Module
 
 	inventories []string
+	vault       vaultFlags
+	decrypted   []secret.Value // never to be shown
 	colour      colourChoice
 	json        bool
 	ask         struct{ login, become bool } // passwords to ask for
@@ -46,7 +49,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := root.ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintf(errw, "%s %v\n", a.paint(errw, "31", "error:"), err)
+		fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
 	}
 	return exitStatus(err)
 }
@@ -64,7 +67,8 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 ./pigsty.yml. Exit status: 0 done, 1 error, 2 plan has changes (with
 --detailed-exitcode), 3 some hosts failed, 4 locked by another apply,
 5 invalid inventory, 130 interrupted.`,
-		Example: `  pigsty validate                    # check the inventory, offline
+		Example: `  pigsty init -g                     # write an inventory for this machine
+  pigsty validate                    # check the inventory, offline
   pigsty plan                        # what would change, on real hosts
   pigsty deploy                      # every play in dependency order
   pigsty pgsql -l pg-test            # one play on one cluster
@@ -83,7 +87,8 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	flags := root.PersistentFlags()
-	flags.StringArrayVarP(&a.inventories, "inventory", "i", nil, "inventory `FILE`; several are merged in order")
+	flags.StringArrayVarP(&a.inventories, "inventory", "i", nil, "inventory `FILE` or directory, - for stdin; several are merged in order")
+	a.vault.flags(flags)
 	a.colour = "auto"
 	flags.Var(&a.colour, "color", "colour the output: auto, always or never")
 	flags.BoolVarP(&a.ask.login, "ask-pass", "k", false, "ask for the password to log in to hosts with")
@@ -95,8 +100,8 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 		&cobra.Group{ID: "play", Title: "Plays, one part each:"},
 		&cobra.Group{ID: "more", Title: "More:"},
 	)
-	root.AddCommand(a.validateCommand(), a.listCommand(), a.renderCommand(), a.schemaCommand(), a.docCommand(),
-		a.planCommand(), a.applyCommand(), a.deployCommand(), a.statusCommand(),
+	root.AddCommand(a.initCommand(), a.validateCommand(), a.listCommand(), a.getCommand(), a.renderCommand(), a.schemaCommand(), a.docCommand(),
+		a.planCommand(), a.applyCommand(), a.deployCommand(), a.statusCommand(), a.pgCommand(), a.pitrCommand(),
 		newSandboxCommand(), a.linkCommand(), a.versionCommand(), a.agentCommand())
 	for _, m := range a.modules {
 		for _, p := range m.Plays {
@@ -124,10 +129,13 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 // name does.
 func calledAs(args []string, modules []module.Module) []string {
 	name, playbook := strings.CutSuffix(filepath.Base(args[0]), ".yml")
+	if name == "configure" && !playbook {
+		return append([]string{"init"}, args[1:]...)
+	}
 	if play, ok := scripts[name]; ok && !playbook {
 		return append([]string{play}, args[1:]...)
 	}
-	if playbook && (name == "deploy" || findPlay(modules, name) != nil) {
+	if playbook && (name == "deploy" || name == pitrName || findPlay(modules, name) != nil) {
 		return append([]string{name}, args[1:]...)
 	}
 	return args[1:]
@@ -212,6 +220,15 @@ func (a *app) paint(w io.Writer, colour, text string) string {
 
 // isTerminal reports whether s, a reader or a writer, is a terminal.
 func isTerminal(s any) bool {
-	f, ok := s.(*os.File)
+	f, ok := fileOf(s)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// fileOf returns the file that s, a reader or a writer, stands for.
+func fileOf(s any) (*os.File, bool) {
+	if w, ok := s.(*secret.Writer); ok {
+		s = w.Unwrap()
+	}
+	f, ok := s.(*os.File)
+	return f, ok
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pigsty/internal/module/moduletest"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
+var update = moduletest.Update
 
 func TestMain(m *testing.M) {
 	commands := map[string]func(){}

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"pigsty/internal/diag"
+	"pigsty/internal/param"
 	"pigsty/internal/secret"
 )
 
@@ -84,4 +85,15 @@ type URLPackage struct {
 	Pos  diag.Pos
 	Name string `param:"name" doc:"Name of the file. The last part of the URL unless set."`
 	URL  string `param:"url" required:"true" bare:"true" format:"url" doc:"Where it is; ${releasever}, ${arch} and ${distro_codename} stand for those of the system."`
+}
+
+// AlertReceiver is somebody who is told of alerts.
+type AlertReceiver struct {
+	_ struct{} `doc:"Somebody who is told of alerts. Every receiver whose match fits gets an alert."`
+
+	Pos     diag.Pos
+	Name    string                   `param:"name" required:"true" doc:"Name of the receiver."`
+	Type    string                   `param:"type" required:"true" enum:"webhook,email,slack,telegram,pagerduty,opsgenie,victorops,pushover,wechat,sns,discord,msteams,msteamsv2,webex,jira,rocketchat" doc:"Kind of the receiver, as Alertmanager calls it."`
+	Match   map[string]string        `param:"match" doc:"Labels that an alert must have, each with a regular expression, such as severity: CRIT|WARN. All alerts unless set."`
+	Options map[string]param.Setting `param:"options" required:"true" secrets:"url,api_url,webhook_url,auth_password,auth_secret,bot_token,routing_key,service_key,api_key,token,user_key,api_secret,bot_token" doc:"Options of that kind of receiver, as Alertmanager calls them, such as url of a webhook."`
 }

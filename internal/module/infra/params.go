@@ -47,6 +47,7 @@ type Params struct {
 	RepoUpstream      []Upstream   `param:"repo_upstream" level:"global" group:"REPO" doc:"Upstream repositories. Chosen by operating system unless set."`
 	RepoPackages      []string     `param:"repo_packages" level:"global" group:"REPO" doc:"Packages to download, with everything they need; names and aliases. Chosen by operating system unless set."`
 	RepoExtraPackages []string     `param:"repo_extra_packages" level:"global/cluster/instance" group:"REPO" doc:"Further packages to download. Chosen by operating system unless set."`
+	RepoBuild         bool         `param:"repo_build" default:"false" level:"arg" group:"REPO" doc:"Whether the repository is built again with the newest versions. It is built anyway when it lacks something."`
 	RepoURLPackages   []URLPackage `param:"repo_url_packages" default:"[]" level:"global" group:"REPO" doc:"Files to download into the repository."`
 
 	// NGINX
@@ -94,13 +95,14 @@ type Params struct {
 
 	// PROMETHEUS
 
-	BlackboxEnabled     bool   `param:"blackbox_enabled" default:"true" level:"global/instance" group:"PROMETHEUS" doc:"Whether blackbox_exporter probes other hosts."`
-	BlackboxPort        int    `param:"blackbox_port" default:"9115" format:"port" level:"global" group:"PROMETHEUS" doc:"Port of blackbox_exporter."`
-	BlackboxOptions     string `param:"blackbox_options" default:"" level:"global" group:"PROMETHEUS" doc:"Further options of blackbox_exporter."`
-	AlertmanagerEnabled bool   `param:"alertmanager_enabled" default:"true" level:"global/instance" group:"PROMETHEUS" doc:"Whether Alertmanager sends out alerts."`
-	AlertmanagerPort    int    `param:"alertmanager_port" default:"9059" format:"port" level:"global" group:"PROMETHEUS" doc:"Port of Alertmanager."`
-	AlertmanagerOptions string `param:"alertmanager_options" default:"" level:"global" group:"PROMETHEUS" doc:"Further options of Alertmanager."`
-	ExporterMetricsPath string `param:"exporter_metrics_path" default:"/metrics" format:"path" level:"global" group:"PROMETHEUS" doc:"Path under which exporters publish metrics."`
+	BlackboxEnabled       bool            `param:"blackbox_enabled" default:"true" level:"global/instance" group:"PROMETHEUS" doc:"Whether blackbox_exporter probes other hosts."`
+	BlackboxPort          int             `param:"blackbox_port" default:"9115" format:"port" level:"global" group:"PROMETHEUS" doc:"Port of blackbox_exporter."`
+	BlackboxOptions       string          `param:"blackbox_options" default:"" level:"global" group:"PROMETHEUS" doc:"Further options of blackbox_exporter."`
+	AlertmanagerEnabled   bool            `param:"alertmanager_enabled" default:"true" level:"global/instance" group:"PROMETHEUS" doc:"Whether Alertmanager sends out alerts."`
+	AlertmanagerPort      int             `param:"alertmanager_port" default:"9059" format:"port" level:"global" group:"PROMETHEUS" doc:"Port of Alertmanager."`
+	AlertmanagerOptions   string          `param:"alertmanager_options" default:"" level:"global" group:"PROMETHEUS" doc:"Further options of Alertmanager."`
+	AlertmanagerReceivers []AlertReceiver `param:"alertmanager_receivers" default:"[]" unique:"name" level:"global" group:"PROMETHEUS" doc:"Who is told of alerts, and how. A configuration file that somebody else wrote is left alone."`
+	ExporterMetricsPath   string          `param:"exporter_metrics_path" default:"/metrics" format:"path" level:"global" group:"PROMETHEUS" doc:"Path under which exporters publish metrics."`
 
 	// GRAFANA
 
@@ -169,7 +171,6 @@ func Declaration() param.Module {
 			"grafana_plugin_method":  "plugins are packages, see infra_packages",
 			"grafana_plugin_cache":   "plugins are packages, see infra_packages",
 			"grafana_plugin_list":    "plugins are packages, see infra_packages",
-			"repo_build":             "a repository is built again when it lacks something",
 		},
 	}
 }

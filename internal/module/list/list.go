@@ -18,11 +18,11 @@ import (
 func All() []module.Module {
 	return []module.Module{
 		node.Module(),
-		{Declaration: infra.Declaration()},
+		infra.Module(),
 		etcd.Module(),
-		{Declaration: minio.Declaration()},
+		{Declaration: minio.Declaration(), Check: minio.Check, Ports: minio.Ports, Advise: minio.Advise},
 		pgsql.Module(),
-		{Declaration: redis.Declaration()},
+		{Declaration: redis.Declaration(), Check: redis.Check, Ports: redis.Ports},
 		{Declaration: docker.Declaration()},
 	}
 }

@@ -1,0 +1,118 @@
+package infra
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/module"
+)
+
+// check finds infra nodes without a number or with the same one, and sites of
+// the portal that cannot be.
+func check(s *module.Site) diag.List {
+	var l diag.List
+	for _, h := range s.Group("infra") {
+		// A number that cannot be read is reported as such.
+		if _, written := h.Vars.Get("infra_seq"); module.Params[Params](h).InfraSeq == nil && !written {
+			l.Fail(h.At("infra_seq"), "missing-identity",
+				"host "+h.Name()+" of group infra has no infra_seq", "give each infra node its own infra_seq, from 1")
+		}
+	}
+	numbers := map[int]*instance{}
+	seen := map[diag.Pos]bool{}
+	for _, i := range instances(s) {
+		if other := numbers[*i.InfraSeq]; other != nil {
+			l.Fail(i.At("infra_seq"), "duplicate-identity",
+				fmt.Sprintf("hosts %s and %s have the same infra_seq %d", other.ip(), i.ip(), *i.InfraSeq),
+				"give one of them another number")
+		}
+		numbers[*i.InfraSeq] = i
+		i.checkMetrics(&l)
+		if at := i.At("infra_portal"); !seen[at] { // written once for all nodes, as a rule
+			seen[at] = true
+			i.checkPortal(&l)
+		}
+	}
+	return l
+}
+
+// checkPortal finds sites that nothing is behind, that share a name, or that
+// redirect to an HTTPS which nginx_sslmode turns off.
+func (i *instance) checkPortal(l *diag.List) {
+	owner := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(i.InfraPortal)) {
+		p := i.InfraPortal[name]
+		wrong := func(code, message, advice string) {
+			l.Fail(p.Pos, code, "the site "+name+" of infra_portal "+message, advice)
+		}
+		if p.Conf != "" {
+			wrong("not-supported", "has conf, which this version does not read", "write the lines themselves into config")
+		}
+		if p.Domain == "" {
+			continue
+		}
+		if name != "home" && p.Endpoint == "" && p.Path == "" {
+			wrong("missing-field", "has neither an endpoint nor a path", "say what is behind it: endpoint: 10.10.10.10:3000, or path: /www/name")
+		}
+		if _, port, err := net.SplitHostPort(i.expand(p.Endpoint)); p.Endpoint != "" && (err != nil || !isPort(port)) {
+			wrong("invalid-value", "has the endpoint "+p.Endpoint+", which is no address and port", "write it like ${admin_ip}:3000")
+		}
+		if i.NginxSslmode == "disable" && p.EnforceHTTPS {
+			wrong("contradiction", "redirects to HTTPS, which nginx_sslmode: disable turns off", "remove enforce_https, or set nginx_sslmode to enable")
+		}
+		if p.Auth && len(i.NginxUsers) == 0 {
+			wrong("missing-field", "asks for a password, but nginx_users names nobody", "add users to nginx_users, or remove auth")
+		}
+		for _, domain := range append([]string{p.Domain}, p.Domains...) {
+			if other := cmp.Or(owner[domain], name); other != name {
+				wrong("duplicate-domain", "has the domain "+domain+", which is that of "+other, "give one of them another domain")
+			}
+			owner[domain] = name
+		}
+	}
+}
+
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n > 0 && n < 65536
+}
+
+// ports returns what infra nodes listen on.
+func ports(s *module.Site) []module.Port {
+	var out []module.Port
+	for _, i := range instances(s) {
+		add := func(on bool, name string, number int) {
+			if on {
+				out = append(out, module.Listen(i.Host, name, number))
+			}
+		}
+		add(i.DNSEnabled, "dns_port", i.DNSPort)
+		add(i.NginxEnabled, "nginx_port", i.NginxPort)
+		add(i.NginxEnabled && i.NginxSslmode != "disable", "nginx_ssl_port", i.NginxSSLPort)
+		add(i.NginxEnabled && i.NginxExporterEnabled, "nginx_exporter_port", i.NginxExporterPort)
+		add(i.VmetricsEnabled, "vmetrics_port", i.VmetricsPort)
+		add(i.VlogsEnabled, "vlogs_port", i.VlogsPort)
+		add(i.VtracesEnabled, "vtraces_port", i.VtracesPort)
+		add(i.VmalertEnabled, "vmalert_port", i.VmalertPort)
+		add(i.AlertmanagerEnabled, "alertmanager_port", i.AlertmanagerPort)
+		add(i.BlackboxEnabled, "blackbox_port", i.BlackboxPort)
+		add(i.GrafanaEnabled, "grafana_port", i.GrafanaPort)
+	}
+	return out
+}
+
+// advise warns of passwords that everybody can look up.
+func advise(s *module.Site) diag.List {
+	var hosts []*module.Host
+	for _, i := range instances(s) {
+		if i.GrafanaEnabled {
+			hosts = append(hosts, i.Host)
+		}
+	}
+	return module.Published(s, hosts, "grafana_admin_password")
+}

@@ -1,0 +1,107 @@
+package infra
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/node"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+const (
+	dnsConfig  = "/etc/dnsmasq.conf"
+	dnsRecords = "/etc/dnsmasq.d/pigsty"
+	dnsUnit    = "/etc/systemd/system/dnsmasq.service"
+)
+
+// dns adds dnsmasq and one file of records for each thing that has names.
+//
+// The records are read with addn-hosts and not with hostsdir, which never
+// forgets a file that goes.
+func (i *instance) dns(b *plan.Builder) {
+	if !i.DNSEnabled {
+		return
+	}
+	b = b.Tag("dns").Given(dnsmasqPackages...)
+	owner := resource.OwnedBy("root", "dnsmasq")
+	b.Tag("dns_dir").Add(&resource.Dir{Path: dnsRecords, Owner: resource.Owner{User: "root", Group: "dnsmasq"}})
+
+	config := b.Tag("dns_config")
+	config.Add(
+		resource.NewFile(dnsConfig, render("dnsmasq.conf.tmpl", map[string]any{
+			"Records": dnsRecords, "Port": i.DNSPort, "Listen": i.resolvers(),
+		}), resource.CheckedBy("dnsmasq", "--test", "-C", "%s")),
+		resource.NewFile(dnsUnit, render("dnsmasq.service.tmpl", nil)),
+	)
+
+	record := b.Tag("dns_record")
+	prune := &resource.Prune{Dir: dnsRecords, Glob: "*", Header: module.Managed}
+	files := i.records()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		prune.Keep = append(prune.Keep, name)
+		record.Add(resource.NewFile(dnsRecords+"/"+name, module.Managed+"\n"+strings.Join(files[name], "\n")+"\n", owner))
+	}
+	record.Add(prune)
+
+	b.Tag("dns_launch", "dns_record").Add(&resource.Unit{
+		Name: "dnsmasq.service", Enabled: true, Running: true,
+		ReloadOn: []string{dnsRecords + "/"}, RestartOn: []string{dnsConfig, dnsUnit},
+		Check: []string{"dnsmasq", "--test", "-C", dnsConfig},
+	})
+}
+
+// resolvers returns the addresses that dnsmasq answers at; none for all.
+func (i *instance) resolvers() []string {
+	if !i.owns(i.ip()) {
+		return nil
+	}
+	return []string{"127.0.0.1", i.ip()}
+}
+
+// records returns the lines of each file of records by the file's name.
+func (i *instance) records() map[string][]string {
+	files := map[string][]string{}
+	add := func(file, ip string, names ...string) {
+		if line := ip + " " + strings.Join(names, " "); !slices.Contains(files[file], line) {
+			files[file] = append(files[file], line)
+		}
+	}
+	known := map[string]bool{}
+	for _, record := range i.DNSRecords {
+		words := strings.Fields(i.expand(record))
+		add("default", words[0], words[1:]...)
+		for _, name := range words[1:] {
+			known[name] = true
+		}
+	}
+	for _, domain := range i.domains() { // those that nobody declared lead to the admin node
+		if !known[domain] {
+			add("portal", i.site.AdminIP(), domain)
+		}
+	}
+	for _, h := range i.site.Hosts() {
+		if name := node.Name(h); name != h.Name() {
+			add("node-"+name, h.Name(), name)
+		}
+		p := module.Params[node.Params](h)
+		if p.VipEnabled && p.VipAddress != "" {
+			add(node.Cluster(h)+".vip", p.VipAddress, node.Cluster(h)+p.VipDNSSuffix)
+		}
+	}
+	for _, other := range instances(i.site) {
+		add(other.name(), other.ip(), other.name())
+	}
+	for file, lines := range clusterRecords(i.site) {
+		for _, line := range lines {
+			words := strings.Fields(line)
+			add(file, words[0], words[1:]...)
+		}
+	}
+	return files
+}
+
+// clusterRecords returns the records of PostgreSQL clusters and their instances.
+func clusterRecords(*module.Site) map[string][]string { return nil }

@@ -1,0 +1,103 @@
+package infra
+
+import (
+	"path"
+	"slices"
+
+	"pigsty/internal/diag"
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// removeTags are what the steps of the play infra-rm carry, in its order.
+var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_ds", "service", "config", "env", "data", "package"}
+
+// services are the units that an infra node runs.
+var services = []string{"alertmanager", "blackbox_exporter", "vmalert", "vmetrics", "vlogs", "vtraces", "grafana-server", "nginx_exporter", "nginx", "dnsmasq"}
+
+// removed names the infra nodes that go. They have no safeguard but their names.
+func removed(s *module.Site, hosts []*module.Host) (names []string, refused diag.List) {
+	for _, i := range instances(s) {
+		if slices.Contains(hosts, i.Host) {
+			names = append(names, i.name())
+		}
+	}
+	return names, nil
+}
+
+// removal compiles the play infra-rm. Services stop before their files go, and
+// data goes last. The node itself, its trusted CA, accounts, and lines that
+// others wrote into files stay.
+func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
+	var out []*plan.Step
+	for _, i := range instances(s) {
+		if !slices.Contains(hosts, i.Host) {
+			continue
+		}
+		b := plan.NewBuilder(i.Host.Name(), moduleName).Tag("infra_rm")
+		i.deregister(b.Tag("deregister"))
+		stop := b.Tag("service")
+		var stopped []string
+		for _, name := range services {
+			stopped = append(stopped, stop.Add(&resource.UnitAbsent{Name: name + ".service"}))
+		}
+		b = b.After(stopped...)
+		i.removeConfig(b.Tag("config"))
+		i.removeEnvironment(b.Tag("env"))
+		i.removeData(b.Tag("data"))
+		pkg := slices.Concat(nginxPackages, dnsmasqPackages, vmetricsPackages, []string{"vmutils"}, vlogsPackages, vtracesPackages,
+			alertmanagerPackages, blackboxPackages, exporterPackages, grafanaPackages)
+		b.Tag("package").Add(&resource.PackagesAbsent{Names: pkg})
+		out = append(out, b.Steps()...)
+	}
+	return out
+}
+
+// deregister takes the node out of what other infra nodes watch. Its own list
+// goes with its data.
+func (i *instance) deregister(b *plan.Builder) {
+	for _, kind := range []string{"infra", "http", "tcp"} {
+		b.Tag("rm_metrics").Add(&resource.Prune{Dir: home + "/targets/" + kind, Glob: "*" + i.name() + ".yml", Header: module.Managed})
+	}
+	b.Tag("rm_ds").Add(&resource.Absent{Path: grafanaSources})
+}
+
+// removeConfig removes what configures services. Where a file took the place
+// of a distribution's, installing the package anew brings that back.
+func (i *instance) removeConfig(b *plan.Builder) {
+	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", alertConfig, blackboxConfig, dnsConfig, nginxConfig, nginxUsers,
+		"/etc/chrony/conf.d/pigsty-server.conf", nginxDropin, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+		b.Add(&resource.Absent{Path: file})
+	}
+	for _, name := range services {
+		b.Add(&resource.Absent{Path: "/etc/default/" + name}, &resource.Absent{Path: "/etc/systemd/system/" + name + ".service"})
+	}
+	for _, dir := range []string{"/etc/grafana", nginxSites, dnsRecords} {
+		b.Add(&resource.Absent{Path: dir, Tree: true})
+	}
+}
+
+// removeEnvironment removes our lines from files of people, and files of ours.
+func (i *instance) removeEnvironment(b *plan.Builder) {
+	for _, name := range []string{".pgpass", ".pg_service.conf", ".pigsty"} {
+		b.Add(&resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Hidden: true})
+	}
+	b.Add(&resource.Lines{Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker})
+}
+
+// removeData removes metrics, logs, traces, dashboards and web pages, the
+// software repository among them.
+func (i *instance) removeData(b *plan.Builder) {
+	lose := func(p, why string) {
+		b.Add(&resource.Absent{Path: p, Tree: true, Impact: resource.ImpactDataLoss, Reason: why})
+	}
+	lose(i.InfraData, "metrics, logs and traces of the node")
+	lose(i.NginxData, "web pages and repositories of the node")
+	lose(grafanaData, "dashboards and users of the node")
+	for _, link := range []struct{ path, target string }{{home, i.InfraData}, {i.NginxHome, i.NginxData}} {
+		if link.path != link.target {
+			b.Add(&resource.Absent{Path: link.path})
+		}
+	}
+}

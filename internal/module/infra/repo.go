@@ -1,0 +1,191 @@
+package infra
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/node"
+	"pigsty/internal/plan"
+	"pigsty/internal/repo"
+	"pigsty/internal/repo/alias"
+	"pigsty/internal/repo/want"
+	"pigsty/internal/resource"
+	"pigsty/internal/secret"
+)
+
+// repoTags are those of the repository, in the order of Pigsty's play. Upstreams
+// are read where the repository is built and never configured on the host, and
+// resolving, downloading and indexing is one step, which all these tags select.
+var repoTags = []string{
+	"repo", "repo_dir", "repo_check", "repo_prepare", "repo_build", "repo_new", "repo_upstream", "repo_remove", "repo_add",
+	"repo_url_pkg", "repo_cache", "repo_boot_pkg", "repo_pkg", "repo_create", "repo_use", "repo_nginx",
+}
+
+// repository adds the deployment's own software repository. It comes before the
+// node's packages, which may be installed from it.
+func (i *instance) repository(b *plan.Builder) {
+	if !i.RepoEnabled {
+		return
+	}
+	b = b.Tag("repo").Early()
+	dir := b.Tag("repo_dir")
+	dir.Add(everybody(), account("nginx"), &resource.Dir{Path: i.NginxData, Owner: nginxOwner})
+	if i.NginxHome != i.NginxData {
+		dir.Add(i.homeLink())
+	}
+	if i.RepoHome != i.NginxHome && i.RepoHome != i.NginxData {
+		dir.Add(&resource.Dir{Path: i.RepoHome})
+	}
+	b.Tag(repoTags[2:]...).Add(i.build())
+}
+
+// build is the repository as the inventory wants it.
+func (i *instance) build() *repo.Build {
+	build := &repo.Build{
+		Dir: i.repoDir(), Wants: i.wants(), Update: i.RepoBuild, PublicKey: i.site.RepoKey,
+		HTTPProxy: proxy(i.ProxyEnv.HTTPProxy, i.ProxyEnv.AllProxy), HTTPSProxy: proxy(i.ProxyEnv.HTTPSProxy, i.ProxyEnv.AllProxy), NoProxy: i.ProxyEnv.NoProxy,
+	}
+	modules := slices.Collect(alias.Words(i.RepoModules))
+	if !slices.Contains(modules, "infra") {
+		modules = append([]string{"infra"}, modules...)
+	}
+	for _, name := range modules {
+		// The base system comes from wherever the host gets it.
+		build.Base = build.Base || name == "node"
+		build.Upstreams = append(build.Upstreams, node.Upstreams(i.site, i.Host, name)...)
+	}
+	replace := strings.NewReplacer("${releasever}", major(i.Facts), "${arch}", i.Facts.Arch, "${distro_codename}", i.Facts.Codename, "${distro_name}", i.Facts.OS)
+	for _, f := range i.RepoURLPackages {
+		url := replace.Replace(f.URL)
+		name := f.Name
+		if name == "" {
+			name = path.Base(url)
+		}
+		build.Files = append(build.Files, repo.File{Name: replace.Replace(name), URL: url})
+	}
+	return build
+}
+
+func (i *instance) repoDir() string { return path.Join(i.RepoHome, i.RepoName) }
+
+func proxy(own, all secret.Value) secret.Value {
+	if own.IsEmpty() {
+		return all
+	}
+	return own
+}
+
+// wants are the packages that the hosts of the node's system install, those of
+// the lists repo_packages and repo_extra_packages, and nothing else.
+func (i *instance) wants() []want.Package {
+	var out []want.Package
+	add := func(w want.Package) {
+		at := slices.IndexFunc(out, func(have want.Package) bool { return have.Name == w.Name && have.Version == w.Version })
+		if at < 0 {
+			out = append(out, w)
+			return
+		}
+		out[at].Optional = out[at].Optional && w.Optional
+	}
+	var hosts []*module.Host
+	for _, h := range i.site.Hosts() {
+		if i.sameSystem(h) {
+			hosts = append(hosts, h)
+		}
+	}
+	for _, step := range installing(i.site, hosts) {
+		if list, ok := step.Resource.(*resource.Packages); ok {
+			for _, p := range list.Items {
+				add(want.Package{Name: p.Name, Or: p.Or, Version: p.Version, For: p.For, Optional: p.Optional})
+			}
+		}
+	}
+	version := "18"
+	if v, ok := i.Host.Vars.Get("pg_version"); ok {
+		version = v.Value.Text
+	}
+	for _, list := range []struct {
+		parameter string
+		lines     []string
+	}{{"repo_packages", i.RepoPackages}, {"repo_extra_packages", i.RepoExtraPackages}} {
+		for _, p := range alias.Expand(i.Facts.Family, version, list.lines...) {
+			add(want.Package{Name: p.Name, For: list.parameter, Optional: p.Spare})
+		}
+	}
+	return out
+}
+
+// installing returns the steps of what a deployment does on hosts, without those
+// of repositories.
+func installing(s *module.Site, hosts []*module.Host) []*plan.Step {
+	var out []*plan.Step
+	for _, m := range s.Modules {
+		for _, p := range m.Plays {
+			if p.Deploy > 0 && m.Declaration.Name != moduleName {
+				out = append(out, p.Steps(s, hosts)...)
+			}
+		}
+	}
+	for _, i := range instances(s) {
+		if slices.Contains(hosts, i.Host) {
+			b := plan.NewBuilder(i.Host.Name(), moduleName)
+			i.packages(b)
+			out = append(out, b.Steps()...)
+		}
+	}
+	return out
+}
+
+// sameSystem reports whether packages of the node's repository are for h. A
+// host that was never reached is taken to be like the node.
+func (i *instance) sameSystem(h *module.Host) bool {
+	if h == i.Host || !h.HasFacts || !i.HasFacts {
+		return true
+	}
+	a, b := i.Facts, h.Facts
+	return a.Family == b.Family && a.Codename == b.Codename && a.Arch == b.Arch && (a.OS == b.OS || a.Family == "rpm")
+}
+
+// HasRepository reports whether the inventory has a repository to build.
+func HasRepository(s *module.Site) bool {
+	return slices.ContainsFunc(instances(s), func(i *instance) bool { return i.RepoEnabled })
+}
+
+// repositoryOf returns how h reaches the deployment's repository: its own, else
+// that of the first infra node that has one for its system.
+func repositoryOf(s *module.Site, h *module.Host) *module.Repository {
+	var first *instance
+	for _, i := range instances(s) {
+		if !i.RepoEnabled || len(s.RepoKey) == 0 {
+			continue
+		}
+		if i.Host == h {
+			return &module.Repository{URL: "file://" + i.repoDir(), After: []string{i.built()}}
+		}
+		if first == nil && i.NginxEnabled && i.sameSystem(h) {
+			first = i
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	url := fmt.Sprintf("http://%s/%s", at(first.ip(), first.NginxPort), first.RepoName)
+	if _, ok := first.Host.Vars.Get("repo_endpoint"); ok {
+		url = strings.TrimRight(first.expand(first.RepoEndpoint), "/") + "/" + first.RepoName
+	}
+	return &module.Repository{URL: url, After: []string{first.built(), plan.ID(first.Host.Name(), "unit nginx.service")}}
+}
+
+// built is the ID of the step that builds the node's repository.
+func (i *instance) built() string {
+	return plan.ID(i.Host.Name(), (&repo.Build{Dir: i.repoDir()}).Key())
+}
+
+// major is the major version of a system.
+func major(f resource.Facts) string {
+	n, _, _ := strings.Cut(f.Version, ".")
+	return n
+}

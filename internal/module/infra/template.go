@@ -1,0 +1,81 @@
+package infra
+
+import (
+	"embed"
+	"slices"
+	"strings"
+
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+//go:embed templates/*.tmpl
+var templateFiles embed.FS
+
+var render = module.ParseTemplates(templateFiles).Render
+
+// service is a program of an infra node with its unit and its options.
+type service struct {
+	Name        string   // of the unit, without its suffix
+	Description string   // a few words
+	User        string   // who runs it
+	Program     string   // path
+	Arguments   []string // options that each are one word
+	Options     string   // further options, as the inventory has them
+	Paths       []string // directories that it writes to
+	Ambient     string   // capability that it needs
+	Files       int      // how many it may have open
+	OOM         bool     // whether the kernel may be told to spare it
+	NoReload    bool     // SIGHUP ends it
+}
+
+// Unit returns the name of the unit.
+func (v service) Unit() string { return v.Name + ".service" }
+
+// Variable returns the name of the variable that holds the options.
+func (v service) Variable() string { return strings.ToUpper(v.Name) + "_OPTS" }
+
+// EnvFile is where the options are.
+func (v service) EnvFile() string { return "/etc/default/" + v.Name }
+
+// UnitFile is where the unit is.
+func (v service) UnitFile() string { return "/etc/systemd/system/" + v.Unit() }
+
+// Words returns all options as systemd reads them from a file of variables.
+func (v service) Words() string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`)
+	return escape.Replace(strings.Join(slices.Concat(v.Arguments, strings.Fields(v.Options)), " "))
+}
+
+// add adds the service's files to config and its unit to launch. The unit reads
+// reload again while it runs; check must succeed before it is started or reloaded.
+func (v service) add(i *instance, config, launch *plan.Builder, reload ...string) {
+	v.Files, v.OOM = i.limit(1<<20), i.Facts.OOMAdjust || !i.HasFacts
+	config.Add(
+		resource.NewFile(v.EnvFile(), render("default.tmpl", v), resource.OwnedBy("root", groupName), resource.Mode(0o640)),
+		resource.NewFile(v.UnitFile(), render("service.tmpl", v)),
+	)
+	unit := &resource.Unit{Name: v.Unit(), Enabled: true, Running: true, RestartOn: []string{v.EnvFile(), v.UnitFile()},
+		After: []string{"user " + v.User, "link " + v.Program}}
+	for _, dir := range v.Paths {
+		unit.After = append(unit.After, "dir "+dir)
+	}
+	if v.NoReload {
+		unit.RestartOn = append(unit.RestartOn, reload...)
+	} else {
+		unit.ReloadOn = reload
+	}
+	launch.Add(unit)
+}
+
+// has reports whether options set the flag called name.
+func has(options, name string) bool {
+	for word := range strings.FieldsSeq(options) {
+		flag, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if flag == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+package repo
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"pigsty/internal/repo/want"
+)
+
+// LockFile is the name of the lock in a repository's directory.
+const LockFile = "repo.lock"
+
+// Lock says what a repository has and where it came from.
+type Lock struct {
+	Format    int              `json:"format"` // 1
+	System    string           `json:"system"` // "debian 13 x86_64"
+	Wants     []string         `json:"wants"`  // what was asked for, sorted
+	LeftOut   []string         `json:"left_out,omitempty"`
+	Upstreams []LockedUpstream `json:"upstreams"`
+	Packages  []Locked         `json:"packages"` // by name and version
+}
+
+// LockedUpstream is a state of an upstream repository.
+type LockedUpstream struct {
+	Name   string `json:"name"`
+	Date   string `json:"date,omitempty"`   // of its index
+	Digest string `json:"digest,omitempty"` // SHA-256 of its table of contents
+	Signer string `json:"signer,omitempty"` // fingerprint of the key that signed that
+}
+
+// Locked is a package of a repository.
+type Locked struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	Arch    string `json:"arch,omitempty"`
+	File    string `json:"file"`
+	Size    int64  `json:"size"` // bytes
+	SHA256  string `json:"sha256"`
+	Origin  string `json:"origin"` // name of the upstream
+}
+
+// ReadLock returns the lock of the repository in dir, nil if it has none.
+func ReadLock(dir string) (*Lock, error) {
+	text, err := os.ReadFile(filepath.Join(dir, LockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var l Lock
+	if err := json.Unmarshal(text, &l); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, LockFile), err)
+	}
+	if l.Format != 1 {
+		return nil, fmt.Errorf("%s is in format %d, which this version does not read", filepath.Join(dir, LockFile), l.Format)
+	}
+	for _, p := range l.Packages {
+		if p.File == "" || filepath.Base(p.File) != p.File || strings.HasPrefix(p.File, ".") {
+			return nil, fmt.Errorf("%s: %q is not the name of a package's file", filepath.Join(dir, LockFile), p.File)
+		}
+	}
+	return &l, nil
+}
+
+// Bytes writes the lock with one line for each package and upstream, so that
+// two of them can be compared by line.
+func (l *Lock) Bytes() []byte {
+	var b bytes.Buffer
+	line := func(v any) string {
+		text, _ := json.Marshal(v) // strings and numbers only
+		return string(text)
+	}
+	list := func(name string, n int, at func(int) any, end string) {
+		fmt.Fprintf(&b, " %q: [", name)
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString("\n  " + line(at(i)))
+		}
+		if n > 0 {
+			b.WriteString("\n ")
+		}
+		b.WriteString("]" + end + "\n")
+	}
+	fmt.Fprintf(&b, "{\n \"format\": %d,\n \"system\": %s,\n", l.Format, line(l.System))
+	list("wants", len(l.Wants), func(i int) any { return l.Wants[i] }, ",")
+	list("left_out", len(l.LeftOut), func(i int) any { return l.LeftOut[i] }, ",")
+	list("upstreams", len(l.Upstreams), func(i int) any { return l.Upstreams[i] }, ",")
+	list("packages", len(l.Packages), func(i int) any { return l.Packages[i] }, "")
+	b.WriteString("}\n")
+	return b.Bytes()
+}
+
+// packages returns those that were resolved, without files that are put in as they are.
+func (l *Lock) packages() []Locked {
+	var out []Locked
+	for _, p := range l.Packages {
+		if p.Version != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// lacks returns what of wants the lock's build was not asked for.
+func (l *Lock) lacks(wants []want.Package) []string {
+	var out []string
+	for _, w := range wants {
+		if !slices.Contains(l.Wants, w.String()) {
+			out = append(out, w.String())
+		}
+	}
+	return out
+}
+
+// Difference is a package that two locks do not have in the same version.
+// Old or New is empty where one does not have it at all.
+type Difference struct{ Name, Old, New string }
+
+// Differences compares the packages of two locks by name.
+func Differences(old, new []Locked) []Difference {
+	versions := func(list []Locked) map[string]string {
+		out := map[string]string{}
+		for _, p := range list {
+			out[p.Name] = strings.TrimPrefix(out[p.Name]+", "+cmp.Or(p.Version, p.SHA256[:12]), ", ")
+		}
+		return out
+	}
+	was, is := versions(old), versions(new)
+	var out []Difference
+	for name, v := range is {
+		if was[name] != v {
+			out = append(out, Difference{name, was[name], v})
+		}
+	}
+	for name, v := range was {
+		if is[name] == "" {
+			out = append(out, Difference{name, v, ""})
+		}
+	}
+	slices.SortFunc(out, func(a, b Difference) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

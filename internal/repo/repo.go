@@ -1,0 +1,88 @@
+// Package repo is the deployment's own software repository: what hosts install
+// from, built on an infra node out of upstream repositories.
+//
+// The whole set of packages is resolved before anything is downloaded, what
+// comes from upstreams is verified, and the new repository is built beside the
+// old one and takes its place in one step, so that a build that fails leaves the
+// old one as it is. A lock file says what is in it; a later build keeps those
+// versions unless it is asked for the newest.
+package repo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"pigsty/internal/repo/fetch"
+	"pigsty/internal/repo/want"
+	"pigsty/internal/resource"
+)
+
+// Files of a repository besides its packages and their index.
+const (
+	// Complete marks a repository as usable. Programs other than this one look
+	// for it too, as do people.
+	Complete = "repo_complete"
+	// PublicKey is the key that the repository is signed with, for clients.
+	PublicKey = "pigsty.asc"
+)
+
+// Upstream is a repository that packages are taken from, besides those that the
+// host is configured with.
+type Upstream struct {
+	Name string
+	URL  string // on Debian and Ubuntu what sources.list has: URL, suite, components
+	Key  string // file, https URL or the keys in armor; empty for the host's own keys
+}
+
+// File is something that is put into the repository as it is found at its URL.
+type File struct{ Name, URL string }
+
+// item is a file of the repository to be.
+type item struct {
+	Locked
+	urls  []string
+	entry string // its part of the index
+}
+
+func (i item) file() fetch.File {
+	return fetch.File{URLs: i.urls, Name: i.File, Size: i.Size, SHA256: i.SHA256}
+}
+
+// set is what a repository is to have.
+type set struct {
+	items     []item
+	leftOut   []want.Package
+	upstreams []LockedUpstream
+}
+
+// format is a kind of repository: that of apt or that of dnf.
+type format interface {
+	// kept resolves the wants from what the repository in dir has; nil if it
+	// does not have all.
+	kept(b *Build, dir string) (*set, error)
+	// resolve resolves the wants from upstreams, and from dir unless that is empty.
+	resolve(ctx context.Context, b *Build, dir string, c *fetch.Client) (*set, error)
+	// write makes the index of items in dir, which has their files. sign
+	// returns the signature of its argument, around it if clear is set.
+	write(dir string, items []item, sign signer) error
+	// signed returns an error if the index in dir is not signed by key, which
+	// is in armor.
+	signed(dir string, key []byte) error
+}
+
+type signer func(data []byte, clear bool) ([]byte, error)
+
+// formatOf returns the kind of repository that a host of family has.
+func formatOf(f resource.Facts) (format, error) {
+	switch f.Family {
+	case "deb":
+		return debian{arch: debArch(f.Arch)}, nil
+	}
+	return nil, fmt.Errorf("a repository for %s cannot be built", f.OS)
+}
+
+// debArch is Debian's name of an architecture.
+func debArch(arch string) string {
+	return strings.NewReplacer("x86_64", "amd64", "aarch64", "arm64").Replace(arch)
+}
