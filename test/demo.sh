@@ -17,7 +17,8 @@ command -v psql >/dev/null || { say 'Installing psql'; apt-get update -qq; apt-g
 say 'Booting four hosts'
 "$pigsty" sandbox up 4
 
-mkdir -p demo && cp examples/sandbox.yml demo/pigsty.yml
+mkdir -p demo
+sed "s#/var/lib/pigsty-sandbox#${PIGSTY_SANDBOX_DIR:-/var/lib/pigsty-sandbox}#g" examples/sandbox.yml > demo/pigsty.yml
 cd demo
 say 'Deploying etcd, pg-meta and pg-test'
 "$pigsty" deploy

@@ -161,7 +161,7 @@ func (p *Plan) Total() string {
 	add(n.Reload, plural(n.Reload, "reload", "reloads"))
 	add(n.Restart, plural(n.Restart, "restart", "restarts"))
 	add(n.Unknown, "known later")
-	if len(parts) == 0 {
+	if len(parts) == 0 && n.Unreachable < n.Hosts {
 		parts = append(parts, "nothing to do")
 	}
 	add(n.Skipped, "skipped")
