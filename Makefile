@@ -62,6 +62,7 @@ golden: ## Rewrite the golden files from what the code does now
 reference: build ## Rewrite docs/reference from the catalogue of parameters
 	@for m in $$($(BIN) doc --modules); do $(BIN) doc --module $$m > docs/reference/$${m,,}.md || exit 1; done
 	@$(BIN) doc --index > docs/reference/README.md
+	@$(BIN) doc --checks > docs/checks.md
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -154,9 +154,11 @@ func (c *Client) read() {
 func (c *Client) supply(n need) {
 	s := supply{Seq: n.Seq}
 	var err error
-	if n.Blob != "" {
+	switch {
+	case n.Ping:
+	case n.Blob != "":
 		s.Data, err = c.handler.Blob(n.Blob)
-	} else {
+	default:
 		s.Data, err = c.handler.Sign(n.CertKey, n.PublicKey)
 	}
 	if err != nil {

@@ -42,6 +42,12 @@ func (c *control) Sign(ctx context.Context, key string, publicKey []byte) ([]byt
 	return c.ask(ctx, need{CertKey: key, PublicKey: publicKey})
 }
 
+// Ping has the control side answer.
+func (c *control) Ping(ctx context.Context) error {
+	_, err := c.ask(ctx, need{Ping: true})
+	return err
+}
+
 type stepKey struct{}
 
 // named returns a context whose log lines belong to the step with id.

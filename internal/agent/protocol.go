@@ -73,12 +73,13 @@ type lockRequest struct{ Holder string }
 
 type lockReply struct{ Holder, Error string }
 
-// need asks the control side for a file's content or a signature.
+// need asks the control side for a file's content, a signature, or just an answer.
 type need struct {
 	Seq       uint64
 	Blob      string // SHA-256 in hex
 	CertKey   string // key of the Cert resource
 	PublicKey []byte // PKIX, DER
+	Ping      bool
 }
 
 type supply struct {

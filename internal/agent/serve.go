@@ -136,6 +136,9 @@ func (s *server) diff(ctx context.Context, st Step) (c resource.Change, problem 
 	}
 	c, err := st.Resource.Diff(ctx, s.host)
 	if errors.Is(err, resource.ErrNotLeader) {
+		if _, pending := s.host.Pending(resource.PromotionKey); pending {
+			return resource.Change{Unknown: "after the cluster is promoted"}, "", false
+		}
 		return resource.Change{}, "", true
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pigsty/internal/diag"
 	"pigsty/internal/param"
 )
 
@@ -69,9 +70,25 @@ func (a *app) referenceIndex(cat *param.Catalogue) error {
 	return err
 }
 
+// checksPage writes the page of everything that can be found in an inventory.
+func (a *app) checksPage() error {
+	var b strings.Builder
+	b.WriteString("# Checks\n\nWhat `pigsty validate` can find in an inventory, before any host is contacted; written from the code by\n" +
+		"`make reference`. Each finding has its place, what is wrong, what to do, and one of these codes, which stay\n" +
+		"the same from version to version: `pigsty validate --json` has them in the field `code`.\n\n" +
+		"An *error* stops every command (exit status 5), a *warning* is likely a mistake (`--strict` fails on it), a\n" +
+		"*note* is worth knowing. One code may come with different severities.\n\n" +
+		"| Code | What it means |\n|---|---|\n")
+	for _, c := range diag.Codes {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Name, strings.ReplaceAll(c.Meaning, "{{ name }}", "`{{ name }}`"))
+	}
+	_, err := fmt.Fprint(a.out, b.String())
+	return err
+}
+
 func (a *app) docCommand() *cobra.Command {
 	var module string
-	var modules, index bool
+	var modules, index, checks bool
 	c := &cobra.Command{
 		Use:     "doc [PARAMETER]",
 		GroupID: "look",
@@ -95,6 +112,8 @@ func (a *app) docCommand() *cobra.Command {
 				return nil
 			case index:
 				return a.referenceIndex(cat)
+			case checks:
+				return a.checksPage()
 			}
 			if module != "" {
 				return a.modulePage(cat, module)
@@ -113,6 +132,7 @@ func (a *app) docCommand() *cobra.Command {
 	c.Flags().StringVar(&module, "module", "", "write the reference page of this `MODULE`: NODE, ETCD, PGSQL …")
 	c.Flags().BoolVar(&modules, "modules", false, "list the modules")
 	c.Flags().BoolVar(&index, "index", false, "write the index of the reference pages")
-	c.MarkFlagsMutuallyExclusive("module", "modules", "index")
+	c.Flags().BoolVar(&checks, "checks", false, "write the page of the codes that findings have")
+	c.MarkFlagsMutuallyExclusive("module", "modules", "index", "checks")
 	return c
 }

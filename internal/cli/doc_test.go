@@ -27,6 +27,13 @@ func TestReference(t *testing.T) {
 			t.Errorf("docs/reference/%s is not what the code says: run make reference", name)
 		}
 	}
+	var want bytes.Buffer
+	if status := Main([]string{"pigsty", "doc", "--checks"}, nil, &want, &want); status != exitDone {
+		t.Fatalf("doc --checks ends with %d: %s", status, want.String())
+	}
+	if got, err := os.ReadFile("../../docs/checks.md"); err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Error("docs/checks.md is not what the code says: run make reference")
+	}
 	there, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)

@@ -29,14 +29,14 @@ var examples = []struct {
 }{
 	{"iac/modules", []string{"ETCD", "PGSQL"}, `file /etc/etcd/etcd.conf|file /etc/haproxy/conf.d/`},
 	{"iac/cluster", []string{"PGSQL"}, `file /pg/conf/|file /etc/haproxy/conf.d/`},
-	{"iac/content", []string{"PGSQL"}, `file (/pg/conf/|/etc/pgbouncer/|/etc/cron.d/|.*-standby.cfg)|pgbouncer users|role dbuser|(database|schema|extension) (meta|wiki)|10 privileges wiki`},
-	{"iac/access", []string{"PGSQL"}, `10.10.10.1[03] (file (/pg/conf/|/etc/pgbouncer/|/etc/pgbackrest/|.*-standby.cfg)|pgbouncer users|role )`},
+	{"iac/content", []string{"PGSQL"}, `file (/pg/conf/|/etc/pgbouncer/|/etc/cron.d/|/etc/keepalived/conf.d/|.*-standby.cfg)|pgbouncer users|role dbuser|(database|schema|extension) (meta|wiki)|10 privileges wiki`},
+	{"iac/access", []string{"PGSQL"}, `10.10.10.1[03] (file (/pg/conf/|/etc/pgbouncer/|/etc/pgbackrest/|/etc/keepalived/conf.d/|.*-standby.cfg)|pgbouncer users|role )`},
 	{"iac/citus", []string{"PGSQL"}, `10.10.10.1[014] file /pg/conf/|database meta|extension meta`},
 	{"iac/redis", nil, ""},
 	{"iac/etcd", []string{"ETCD"}, `file /etc/etcd/`},
 	{"iac/minio", nil, `file /etc/haproxy/conf.d/minio.cfg`},
-	{"iac-zh/modules", nil, `file /etc/etcd/etcd.conf|file /etc/haproxy/conf.d/`},
-	{"iac-zh/minio", nil, `file /etc/haproxy/conf.d/minio.cfg`},
+	{"iac-zh/modules", nil, ""},
+	{"iac-zh/minio", nil, ""},
 	{"infra/one", nil, ""},
 	{"infra/two", nil, ""},
 	{"infra/portal", nil, ""},
@@ -50,7 +50,7 @@ func TestDocuments(t *testing.T) {
 			d := loaded(t, filepath.Join("testdata", name+".yml"))
 			moduletest.Golden(t, name+".problems", said(d))
 			if err := d.compileAll(); err != nil {
-				t.Fatal(err)
+				t.Error(err)
 			}
 			steps := deployed(t, d)
 			if e.modules != nil {

@@ -16,6 +16,7 @@ import (
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/param"
+	"pigsty/internal/pki"
 	"pigsty/internal/repo/pgp"
 	"pigsty/internal/resource"
 	"pigsty/internal/vault"
@@ -110,7 +111,7 @@ func unreadable(err error) error {
 func (d *deployment) site(facts map[string]resource.Facts) *module.Site {
 	s := module.NewSite(d.inventory, d.catalogue, facts)
 	s.Dir = d.dir
-	s.CA, _ = os.ReadFile(filepath.Join(d.pkiDir(), "ca", "ca.crt"))
+	s.CA, _ = pki.Bundle(d.pkiDir())
 	_, key := pgp.Paths(d.pkiDir())
 	s.RepoKey, _ = os.ReadFile(key)
 	s.Modules = d.app.modules

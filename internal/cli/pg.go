@@ -1,17 +1,12 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
-	"pigsty/internal/resource/patroni"
-	"pigsty/internal/resource/postgres"
 )
 
 // pgFlags are the flags of every command that operates a PostgreSQL cluster.
@@ -34,7 +29,8 @@ func (f *pgFlags) common(c *cobra.Command) {
 // operation is one of the things that can be done to a cluster that runs.
 type operation struct {
 	name, args, short, long, example string
-	members                          int // how many members may be named: -1 for any number
+	members                          int  // how many members may be named: -1 for any number
+	asks                             bool // whether it always interrupts something, so that it must be consented to
 	flags                            func(c *cobra.Command, f *pgFlags)
 	// steps says what to do, from how the cluster is seen to be.
 	steps func(o *operating) ([]*plan.Step, error)
@@ -43,7 +39,7 @@ type operation struct {
 // operations are in the order of help.
 var operations = []operation{
 	{
-		name: "switchover", args: "CLUSTER", short: "Hand the lead to another member", steps: switchover,
+		name: "switchover", args: "CLUSTER", short: "Hand the lead to another member", steps: switchover, asks: true,
 		long: `Switchover makes another member the leader: the one given with --to, else the
 replica that is least behind. Sessions on the old leader end and writes pause for
 a few seconds; no committed transaction is lost.`,
@@ -54,7 +50,7 @@ a few seconds; no committed transaction is lost.`,
 		},
 	},
 	{
-		name: "failover", args: "CLUSTER", short: "Make a member the leader when there is none", steps: failover,
+		name: "failover", args: "CLUSTER", short: "Make a member the leader when there is none", steps: failover, asks: true,
 		long: `Failover makes a member the leader of a cluster that has none: the one given
 with --to, else the one that has most of the write-ahead log. What was committed
 and has not reached it is lost. With --force it also replaces a leader.`,
@@ -82,7 +78,7 @@ writes pause for a few seconds at the switchover.`,
 		example: "  pigsty pg reload pg-test",
 	},
 	{
-		name: "reinit", args: "CLUSTER MEMBER", short: "Copy a replica anew from the leader", members: 1, steps: reinit,
+		name: "reinit", args: "CLUSTER MEMBER", short: "Copy a replica anew from the leader", members: 1, steps: reinit, asks: true,
 		long: `Reinit throws the data of a replica away and copies the leader's. The replica
 serves nobody meanwhile; the rest of the cluster goes on. It asks for the
 member's name, or for --yes MEMBER where there is no terminal.`,
@@ -179,113 +175,4 @@ func (a *app) completeCluster(members int) cobra.CompletionFunc {
 		}
 		return pgsql.Names(site, c), cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-func switchover(o *operating) ([]*plan.Step, error) {
-	leader, led := o.seen.Leader()
-	switch {
-	case !led:
-		return nil, fmt.Errorf("%s has no leader to hand over; `pigsty pg failover %s` makes a member the leader", o.cluster.Name, o.cluster.Name)
-	case o.leader != "" && o.leader != leader.Name:
-		return nil, fmt.Errorf("%s leads %s, not %s; nothing was changed", leader.Name, o.cluster.Name, o.leader)
-	case o.to == leader.Name:
-		return nil, fmt.Errorf("%s leads already", o.to)
-	}
-	return o.cluster.Switchover(leader.Name, o.to), nil
-}
-
-func failover(o *operating) ([]*plan.Step, error) {
-	leader, led := o.seen.Leader()
-	switch {
-	case led && !o.force:
-		return nil, fmt.Errorf("%s leads %s: `pigsty pg switchover %s` hands over without loss; --force fails over all the same", leader.Name, o.cluster.Name, o.cluster.Name)
-	case led && o.to == leader.Name:
-		return nil, fmt.Errorf("%s leads already", o.to)
-	case led:
-		o.destroys = o.cluster.Name
-	}
-	return o.cluster.Failover(leader.Name, o.to), nil
-}
-
-func restart(o *operating) ([]*plan.Step, error) {
-	running := map[string]string{}
-	for _, m := range o.seen.Members {
-		if o.force && len(o.members) == 0 || slices.Contains(o.members, m.Name) {
-			running[m.Name] = m.Started
-		}
-	}
-	for _, name := range o.members {
-		if _, ok := running[name]; !ok {
-			return nil, fmt.Errorf("%s is no member of %s now; `pigsty pg list %s` shows who is", name, o.cluster.Name, o.cluster.Name)
-		}
-	}
-	return o.cluster.Restart(running), nil
-}
-
-func reload(o *operating) ([]*plan.Step, error) { return o.cluster.Reload(o.members), nil }
-
-func reinit(o *operating) ([]*plan.Step, error) {
-	m, _ := o.seen.Member(o.members[0])
-	o.destroys = o.members[0]
-	return o.cluster.Member(o.members[0]).Reinit(m.Started), nil
-}
-
-func backup(o *operating) ([]*plan.Step, error) {
-	if !slices.Contains([]string{"full", "diff", "incr"}, o.kind) {
-		return nil, fmt.Errorf("--type must be full, diff or incr, not %q", o.kind)
-	}
-	leader, led := o.seen.Leader()
-	if !led {
-		return nil, fmt.Errorf("%s has no leader to back up; `pigsty pg list %s` shows how its members are", o.cluster.Name, o.cluster.Name)
-	}
-	m := o.cluster.Member(leader.Name)
-	if m == nil {
-		return nil, fmt.Errorf("%s leads %s, and the inventory has no such member", leader.Name, o.cluster.Name)
-	}
-	seen, err := o.backups(m)
-	if err != nil {
-		return nil, err
-	}
-	if seen.Problem != "" {
-		return nil, fmt.Errorf("the backups of %s cannot be read: %s", leader.Name, seen.Problem)
-	}
-	newest := ""
-	if n := len(seen.Sets); n > 0 {
-		newest = seen.Sets[n-1].Label
-	}
-	return o.cluster.Backup(o.kind, newest), nil
-}
-
-// backups observes the backups that m's repository has.
-func (o *operating) backups(m *pgsql.Member) (postgres.BackupsSeen, error) {
-	it, err := o.look(m.Backups())
-	if err != nil {
-		return postgres.BackupsSeen{}, fmt.Errorf("%s: %w", m.Instance(), err)
-	}
-	return postgres.SeenBackups(it.Change)
-}
-
-// view observes how the cluster is.
-func (o *operating) view() error {
-	it, err := o.look(o.cluster.View())
-	if err == nil {
-		o.seen, err = patroni.Seen(it.Change)
-	}
-	if err != nil {
-		return fmt.Errorf("nobody says how %s is:\n  %s", o.cluster.Name, strings.ReplaceAll(err.Error(), "\n", "\n  "))
-	}
-	return nil
-}
-
-// look observes one step.
-func (o *operating) look(s *plan.Step) (plan.Item, error) {
-	g, err := plan.Arrange([]*plan.Step{s}, nil)
-	if err != nil {
-		return plan.Item{}, err
-	}
-	it := o.fleet.Observe(g, plan.Request{}).Items[0]
-	if it.Error != "" {
-		return it, errors.New(it.Error)
-	}
-	return it, nil
 }

@@ -87,13 +87,11 @@ func (a *app) pgLook(ctx context.Context, command string, names []string, show f
 		if i > 0 && !a.json {
 			fmt.Fprintln(a.out)
 		}
-		err := o.view()
-		if err == nil {
-			err = show(o)
-		}
-		if err != nil {
-			failed++
-			fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
+		for _, look := range []func() error{o.view, func() error { return show(o) }} {
+			if err := look(); err != nil { // what the hosts say counts even if Patroni says nothing
+				failed++
+				fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
+			}
 		}
 	}
 	if failed > 0 {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/patroni"
+	"pigsty/internal/resource/postgres"
 )
 
 // operating is one operation on one cluster.
@@ -47,6 +49,9 @@ func (a *app) operate(ctx context.Context, op operation, f *pgFlags, args []stri
 			}
 			*flag = found[0]
 		}
+	}
+	if op.asks && !o.canAsk() {
+		return o.cannotAsk()
 	}
 	if err := o.start(ctx, o.cluster.Hosts()); err != nil {
 		return err
@@ -168,6 +173,15 @@ func (o *operating) finish(ctx context.Context) error {
 	return nil
 }
 
+// canAsk reports whether consent can be had, or need not be.
+func (o *operating) canAsk() bool {
+	return o.preview || o.confirmed || len(o.agreed) > 0 || isTerminal(o.app.in)
+}
+
+func (o *operating) cannotAsk() error {
+	return fmt.Errorf("there is no terminal to ask on: look with --plan at what is interrupted, and pass -y or --yes %s to go on", o.cluster.Name)
+}
+
 // consent asks for what is about to be interrupted or destroyed. What destroys
 // data wants its name.
 func (o *operating) consent() error {
@@ -178,7 +192,7 @@ func (o *operating) consent() error {
 		name == "" && (o.confirmed || slices.Contains(o.agreed, o.cluster.Name)):
 		return nil
 	case !isTerminal(o.app.in) && name == "":
-		return fmt.Errorf("there is no terminal to ask on: look with --plan at what is interrupted, and pass -y or --yes %s to go on", o.cluster.Name)
+		return o.cannotAsk()
 	case !isTerminal(o.app.in):
 		return fmt.Errorf("this destroys data of %s: look with --plan, and say so with --yes %s", name, name)
 	case name == "":
@@ -201,4 +215,38 @@ func (o *operating) outcome(ctx context.Context, s *engine.Summary, path string)
 		}
 	}
 	return o.report(ctx, s, path)
+}
+
+// backups observes the backups that m's repository has.
+func (o *operating) backups(m *pgsql.Member) (postgres.BackupsSeen, error) {
+	it, err := o.look(m.Backups())
+	if err != nil {
+		return postgres.BackupsSeen{}, fmt.Errorf("%s: %w", m.Instance(), err)
+	}
+	return postgres.SeenBackups(it.Change)
+}
+
+// view observes how the cluster is.
+func (o *operating) view() error {
+	it, err := o.look(o.cluster.View())
+	if err == nil {
+		o.seen, err = patroni.Seen(it.Change)
+	}
+	if err != nil {
+		return fmt.Errorf("nobody says how %s is:\n  %s", o.cluster.Name, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return nil
+}
+
+// look observes one step.
+func (o *operating) look(s *plan.Step) (plan.Item, error) {
+	g, err := plan.Arrange([]*plan.Step{s}, nil)
+	if err != nil {
+		return plan.Item{}, err
+	}
+	it := o.fleet.Observe(g, plan.Request{}).Items[0]
+	if it.Error != "" {
+		return it, errors.New(it.Error)
+	}
+	return it, nil
 }

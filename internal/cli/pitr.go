@@ -162,6 +162,10 @@ func (a *app) pitr(ctx context.Context, f *pitrFlags) error {
 		}
 		f.member = found[0]
 	}
+	o.destroys = o.cluster.Name
+	if !o.canAsk() {
+		return fmt.Errorf("%s throws away what %s has now: look with --plan, and say so with --yes %s", pitrName, o.destroys, o.destroys)
+	}
 	if err := o.start(ctx, o.cluster.Hosts()); err != nil {
 		return err
 	}
@@ -170,7 +174,6 @@ func (a *app) pitr(ctx context.Context, f *pitrFlags) error {
 	if err != nil {
 		return err
 	}
-	o.destroys = o.cluster.Name
 	if err := o.observeSteps(r.Steps()); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 	)
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.listCommand(), a.getCommand(), a.renderCommand(), a.schemaCommand(), a.docCommand(),
 		a.planCommand(), a.applyCommand(), a.deployCommand(), a.statusCommand(), a.pgCommand(), a.pitrCommand(),
-		newSandboxCommand(), a.linkCommand(), a.versionCommand(), a.agentCommand())
+		a.certCommand(), a.repoCommand(), newSandboxCommand(), a.linkCommand(), a.versionCommand(), a.agentCommand())
 	for _, m := range a.modules {
 		for _, p := range m.Plays {
 			root.AddCommand(a.playCommand(p))

@@ -25,6 +25,8 @@ type run struct {
 	plays []*module.Play
 	yes   []string // names of what may be destroyed
 
+	only func([]*plan.Step) []*plan.Step // narrows what the plays declare; nil for all of it
+
 	site  *module.Site
 	fleet *engine.Fleet
 	graph *plan.Graph
@@ -148,6 +150,9 @@ func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sin
 	var steps []*plan.Step
 	for _, p := range r.plays {
 		steps = append(steps, p.Steps(r.site, chosen)...)
+	}
+	if r.only != nil {
+		steps = r.only(steps)
 	}
 	r.graph, err = plan.Arrange(steps, r.req.Tags)
 	return err

@@ -177,7 +177,7 @@ func TestCanaryCommands(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, args := range [][]string{
-		{"validate"}, {"validate", "--json"}, {"list"}, {"list", "--json"},
+		{"validate"}, {"validate", "--json"}, {"list"}, {"list", "--json"}, {"get", "10.10.10.10", "--all"}, {"get", "10.10.10.10", "--all", "--json"},
 		{"render", "-o", filepath.Join(dir, "out")},
 		{"validate", "-e", "pg_admin_password=" + canary}, // the last of its flags that is not shown anywhere
 	} {

@@ -24,9 +24,9 @@ type vaultFlags struct {
 }
 
 func (v *vaultFlags) flags(set *pflag.FlagSet) {
-	set.StringArrayVar(&v.files, "vault-password-file", nil, "`FILE` with the password of Ansible Vault, or a program that prints it; else $ANSIBLE_VAULT_PASSWORD_FILE")
-	set.StringArrayVar(&v.ids, "vault-id", nil, "a vault password by name, `ID@SOURCE`: a file, a program or \"prompt\"")
-	set.BoolVar(&v.ask, "ask-vault-pass", false, "ask for the password of Ansible Vault")
+	set.StringArrayVar(&v.files, "vault-password-file", nil, "`FILE` with the vault password, or a program that prints it")
+	set.StringArrayVar(&v.ids, "vault-id", nil, "`ID@SOURCE` of a vault password: a file, a program or \"prompt\"")
+	set.BoolVar(&v.ask, "ask-vault-pass", false, "ask for the vault password")
 }
 
 // prompt is the source of a password that is asked for.

@@ -39,7 +39,8 @@ func Gather() (resource.Facts, error) {
 		return f, err
 	}
 	f.DNS = resolvers("/etc/resolv.conf")
-	if len(f.DNS) == 1 && f.DNS[0] == "127.0.0.53" { // systemd-resolved asks others
+	if len(f.DNS) == 1 && f.DNS[0] == "127.0.0.53" { // where systemd-resolved listens, see systemd-resolved.service(8)
+		f.Resolved = true
 		f.DNS = resolvers("/run/systemd/resolve/resolv.conf")
 	}
 	info, err := os.Stat("/run/systemd/system")

@@ -15,6 +15,7 @@ type logs struct{ *testing.T }
 
 func (logs) Blob(context.Context, string) ([]byte, error)         { return nil, os.ErrNotExist }
 func (logs) Sign(context.Context, string, []byte) ([]byte, error) { return nil, os.ErrPermission }
+func (logs) Ping(context.Context) error                           { return nil }
 func (l logs) Log(_ context.Context, line string)                 { l.T.Log(line) }
 
 // testHost opens this host where the environment says that it is for tests.

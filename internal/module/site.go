@@ -136,17 +136,23 @@ func (h *Host) At(name string) diag.Pos {
 // fields that it has. Else it returns object, or where the variable is when
 // even that is not known.
 func (h *Host) Field(name string, object diag.Pos, fields ...string) diag.Pos {
+	return cmp.Or(h.FieldValue(name, object, fields...).Pos, object, h.At(name))
+}
+
+// FieldValue returns what is written in the field that Field is about, nothing
+// if it is not written.
+func (h *Host) FieldValue(name string, object diag.Pos, fields ...string) inventory.Value {
 	v, ok := h.Vars.Get(name)
 	if !ok || object.IsZero() {
-		return cmp.Or(object, h.At(name))
+		return inventory.Value{}
 	}
 	found, _ := objectAt(v.Value, object)
 	for _, f := range fields {
 		if value, ok := found.Get(f); ok {
-			return value.Pos
+			return value
 		}
 	}
-	return object
+	return inventory.Value{}
 }
 
 // objectAt returns the value within v that is written at pos.

@@ -1,10 +1,14 @@
 package param
 
 import (
+	_ "embed"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+
+	"pigsty/internal/diag"
 )
 
 // format is a named form of text, or of a number.
@@ -12,7 +16,9 @@ type format struct {
 	form     string // completes "must be"
 	advice   string
 	valid    func(string) bool
-	pattern  string // for the JSON Schema, where a regular expression can say it
+	fault    func(string) string // in place of valid: what is wrong, "" if nothing is
+	names    func() []string     // what is known; another value is doubtful
+	pattern  string              // for the JSON Schema, where a regular expression can say it
 	min, max *float64
 }
 
@@ -28,6 +34,12 @@ func ranged(form string, low, high float64) format {
 
 // hbaAliases are the names that a rule's addr may have instead of an address.
 var hbaAliases = []string{"local", "localhost", "admin", "infra", "cluster", "intra", "intranet", "world", "all"}
+
+//go:embed timezones.txt
+var timezoneNames string
+
+// timezones are the time zones of the tz database, release 2025.
+var timezones = sync.OnceValue(func() []string { return strings.Fields(timezoneNames) })
 
 // formats are the values that the tag format may have.
 var formats = map[string]format{
@@ -53,10 +65,43 @@ var formats = map[string]format{
 	"url":      matching("a URL", "begin it with a scheme, such as https://", `^[a-z][a-z0-9+.-]*://`),
 	"date":     matching("a date or infinity", "write it like 2030-12-31", `^(infinity|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?)$`),
 	"lsn":      matching("a log position", "write it like 0/2A000060", `^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$`),
-	"hosts":    matching("an address followed by names", "write it like 10.10.10.10 i.pigsty", `^[0-9A-Fa-f:.]+(\s+\S+)+$`),
-	"cron":     {form: "a crontab line: five time fields and a command", advice: "write it like 00 01 * * * /pg/bin/pg-backup full", valid: func(s string) bool { return isCron(s, 1) }},
-	"crontab":  {form: "a crontab line: five time fields, a user and a command", advice: "write it like 00 01 * * * root /bin/true", valid: func(s string) bool { return isCron(s, 2) }},
+	"hosts":    {form: "an address followed by names", advice: "write it like 10.10.10.10 i.pigsty", fault: hostsFault},
+	"cron": {
+		form: "a crontab line: five time fields and a command", advice: "write it like 00 01 * * * /pg/bin/pg-backup full",
+		fault: func(s string) string { return cronFault(s, 1) },
+	},
+	"crontab": {
+		form: "a crontab line: five time fields, a user and a command", advice: "write it like 00 01 * * * root /bin/true",
+		fault: func(s string) string { return cronFault(s, 2) },
+	},
+	"ntp": matching("a line of chrony that names a source of time", "write it like pool pool.ntp.org iburst", `^(server|pool|peer|refclock) +[^ ].*$`),
+	"timezone": {
+		form: "a time zone", advice: "write it like UTC or Europe/Vienna",
+		valid: regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+_-]*(/[A-Za-z0-9+_-]+){0,2}$`).MatchString, names: timezones,
+	},
+	"snapshot": matching("seconds and a number of changes", "write it like 1200 1", `^[0-9]+ +[0-9]+$`),
 	"endpoint": {form: "an address and a port", advice: "write it like 10.10.10.10 6379", valid: isAddrPort},
+}
+
+// check returns what f has against s, nil if nothing.
+func (f format) check(s string) *fault {
+	wrong := &fault{code: "invalid-format", must: "must be " + f.form, advice: f.advice}
+	switch {
+	case f.valid != nil && !f.valid(s):
+		return wrong
+	case f.fault != nil:
+		if why := f.fault(s); why != "" {
+			wrong.advice = why + "; " + f.advice
+			return wrong
+		}
+	case f.names != nil && !slices.Contains(f.names(), s):
+		doubt := &fault{severity: diag.Warning, code: "unusual-value", must: "is usually " + f.form + " that is known", advice: f.advice}
+		if near := diag.Nearest(s, slices.Values(f.names())); near != "" {
+			doubt.advice = "write " + near
+		}
+		return doubt
+	}
+	return nil
 }
 
 func isIP(s string) bool {
@@ -79,29 +124,26 @@ func isAddrPort(s string) bool {
 	return err == nil
 }
 
-var (
-	cronField = regexp.MustCompile(`^[0-9A-Za-z*,/~-]+$`)
-	cronEnv   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]* *=`)
-)
+// recordName is a name in a line of /etc/hosts.
+var recordName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
-// isCron accepts a crontab line whose time is followed by at least n words;
-// comments and variable settings too.
-func isCron(s string, n int) bool {
-	s = strings.TrimSpace(s)
-	if strings.HasPrefix(s, "#") || cronEnv.MatchString(s) {
-		return true
-	}
+// hostsFault returns what is wrong with a line of /etc/hosts.
+func hostsFault(s string) string {
+	s, _, _ = strings.Cut(s, "#")
 	parts := strings.Fields(s)
-	if strings.HasPrefix(s, "@") {
-		return len(parts) >= 1+n
+	if len(parts) == 0 {
+		return ""
 	}
-	if len(parts) < 5+n {
-		return false
+	if !isIP(parts[0]) {
+		return parts[0] + " is no IP address"
 	}
-	for _, p := range parts[:5] {
-		if !cronField.MatchString(p) {
-			return false
+	if len(parts) == 1 {
+		return "no name follows the address"
+	}
+	for _, name := range parts[1:] {
+		if !recordName.MatchString(name) {
+			return name + " is no host name"
 		}
 	}
-	return true
+	return ""
 }

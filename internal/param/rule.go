@@ -88,8 +88,10 @@ func (r *rule) text(s string) (string, *fault) {
 	if r.pattern != nil && !r.pattern.MatchString(s) {
 		return s, &fault{code: "invalid-format", must: "must be " + r.form}
 	}
-	if f, ok := formats[r.format]; ok && f.valid != nil && !f.valid(s) {
-		return s, &fault{code: "invalid-format", must: "must be " + f.form, advice: f.advice}
+	if f, ok := formats[r.format]; ok {
+		if fault := f.check(s); fault != nil {
+			return s, fault
+		}
 	}
 	if r.usual != nil && !slices.Contains(r.usual, s) {
 		// A name of the user's own may be that of a usual value with something added.

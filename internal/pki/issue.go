@@ -51,7 +51,7 @@ func (ca *CA) issue(req Request, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	if !now.Before(ca.cert.NotAfter) {
-		return nil, fmt.Errorf("the CA expired on %s; move %s away to begin with a new one", ca.cert.NotAfter.UTC().Format(time.DateOnly), ca.path)
+		return nil, fmt.Errorf("the CA in %s expired on %s: replace it with `pigsty cert rotate-ca`", ca.path, ca.cert.NotAfter.UTC().Format(time.DateOnly))
 	}
 	if req.Validity <= 0 {
 		return nil, fmt.Errorf("a validity of %s", req.Validity)

@@ -150,7 +150,7 @@ func TestIssueRefuses(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if _, err := ca.issue(request(t), ca.NotAfter()); err == nil || !strings.Contains(err.Error(), "the CA expired") {
+	if _, err := ca.issue(request(t), ca.NotAfter()); err == nil || !strings.Contains(err.Error(), "expired on") {
 		t.Errorf("an expired CA: %v", err)
 	}
 }

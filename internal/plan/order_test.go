@@ -86,3 +86,21 @@ func TestArrangeFindsCycles(t *testing.T) {
 		t.Errorf("a cycle: %v", err)
 	}
 }
+
+// TestOnly has a step that is part of a run just when it is asked for by name.
+func TestOnly(t *testing.T) {
+	b := NewBuilder("h", "INFRA").Tag("store")
+	b.Add(&thing{Name: "unit u"})
+	b.Only("store_clean").Add(&thing{Name: "absent /data"})
+	for _, c := range []struct{ tags, want string }{
+		{"", "h unit u"}, {"store", "h unit u"}, {"all", "h unit u"}, {"store_clean", "h absent /data"}, {"store store_clean", "h unit u,h absent /data"},
+	} {
+		g, err := Arrange(b.Steps(), strings.Fields(c.tags))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(ids(g), ","); got != c.want {
+			t.Errorf("-t %s: %s, want %s", c.tags, got, c.want)
+		}
+	}
+}

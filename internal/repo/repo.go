@@ -11,6 +11,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"pigsty/internal/repo/fetch"
@@ -47,6 +48,11 @@ type item struct {
 
 func (i item) file() fetch.File {
 	return fetch.File{URLs: i.urls, Name: i.File, Size: i.Size, SHA256: i.SHA256}
+}
+
+// matches reports whether dir has the file.
+func (i item) matches(dir string) (bool, error) {
+	return fetch.Matches(filepath.Join(dir, i.File), i.file())
 }
 
 // set is what a repository is to have.

@@ -76,3 +76,14 @@ func TestSSHKeys(t *testing.T) {
 	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))) + " dba@node-1\n"
 	expect(t, "public key", h.Disk.Text("/home/dba/.ssh/id_ed25519.pub"), line)
 }
+
+func TestMembership(t *testing.T) {
+	h := resourcetest.New()
+	m := &resource.Membership{User: "ada", Group: "infra"}
+	run(t, h, m, step{"nobody", nil, "", "user ada, who is to be in group infra, does not exist"})
+	_ = h.People.AddGroup(ctx, "infra", 0, true)
+	_ = h.People.AddUser(ctx, resource.Account{Name: "ada", Group: "infra"})
+	run(t, h, m, step{"by the first group", nil, "", ""})
+	_ = h.People.AddUser(ctx, resource.Account{Name: "bob"})
+	run(t, h, &resource.Membership{User: "bob", Group: "infra"}, step{"joins", nil, "change: differs\nmember: no → yes", ""})
+}

@@ -44,6 +44,10 @@ type File struct {
 	// and begins otherwise was written by somebody else and stays.
 	Header string
 
+	// Keep, if set, is the first line of a file that is ours: what is in its
+	// place at first is kept beside it, for an Original to put back.
+	Keep string
+
 	// Once makes the file a seed: created if absent, never changed after.
 	Once bool
 
@@ -83,6 +87,10 @@ func CheckedWithin(config string, args ...string) FileOption {
 
 // Yielding leaves a file alone that exists without header as its first line.
 func Yielding(header string) FileOption { return func(f *File) { f.Header = header } }
+
+// Keeping keeps what the file takes the place of, unless header is its first
+// line, for an Original to put back.
+func Keeping(header string) FileOption { return func(f *File) { f.Keep = header } }
 
 // Seed makes the file one that is created if absent and never changed after.
 func Seed() FileOption { return func(f *File) { f.Once = true } }
@@ -210,6 +218,15 @@ func (f *File) Apply(ctx context.Context, h *Host) error {
 	}
 	if err := f.check(ctx, h, content); err != nil {
 		return err
+	}
+	if exists && f.Keep != "" {
+		old, err := h.Files.Read(f.Path)
+		if err != nil {
+			return err
+		}
+		if err := keep(h, f.Path, info, old, f.Keep); err != nil {
+			return err
+		}
 	}
 	if !exists {
 		if err := h.Files.Mkdir(path.Dir(f.Path), 0o755, Owner{}); err != nil {

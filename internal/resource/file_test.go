@@ -251,3 +251,95 @@ func TestManifest(t *testing.T) {
 		t.Errorf("a broken manifest: %v", err)
 	}
 }
+
+func TestFileCheckedWithin(t *testing.T) {
+	h := resourcetest.New()
+	var seen string
+	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
+		config, _ := h.Disk.Read(c.Args[2])
+		_, path, _ := strings.Cut(strings.TrimSpace(string(config)), " ")
+		content, err := h.Disk.Read(path)
+		if seen = string(content); err != nil || strings.Contains(seen, "bad") {
+			return nil, errors.New("unknown directive")
+		}
+		return nil, nil
+	}
+	site := func(content string) *resource.File {
+		return resource.NewFile("/etc/nginx/conf.d/site.conf", content, resource.CheckedWithin("include %s\n", "nginx", "-c", "%s"))
+	}
+	run(t, h, site("good\n"), step{"good", nil, "create: does not exist\nmode:  → 0644\nowner:  → root:root\n@@ -0,0 +1 @@\n+good", ""})
+	run(t, h, site("bad\n"), step{"bad", nil, "", "the new /etc/nginx/conf.d/site.conf is not valid and was not put in place: unknown directive"})
+	if data, _ := h.Disk.Read("/etc/nginx/conf.d/site.conf"); string(data) != "good\n" {
+		t.Errorf("the file was replaced by %q", data)
+	}
+}
+
+func TestFileYielding(t *testing.T) {
+	h := resourcetest.New()
+	f := resource.NewFile("/etc/a.yml", "# ours\nx: 1\n", resource.Yielding("# ours"))
+	run(t, h, f, step{"absent", nil, "create: does not exist\nmode:  → 0644\nowner:  → root:root\n@@ -0,0 +1,2 @@\n+# ours\n+x: 1", ""})
+	run(t, h, f, step{"ours, edited", func(h *resourcetest.Host) {
+		_ = h.Disk.Write(f.Path, []byte("# ours\nx: 2\n"), 0o644, resource.Owner{})
+	},
+		"change: edited by hand since the last apply\n@@ -1,2 +1,2 @@\n # ours\n-x: 2\n+x: 1", ""})
+	_ = h.Disk.Write(f.Path, []byte("x: 3\n"), 0o600, resource.Owner{})
+	if c, err := f.Diff(ctx, h.Host); err != nil || c.Skipped == "" || !c.Empty() {
+		t.Errorf("somebody else's file: %+v, %v", c, err)
+	}
+	if err := f.Apply(ctx, h.Host); err != nil {
+		t.Error(err)
+	}
+	if data, _ := h.Disk.Read(f.Path); string(data) != "x: 3\n" {
+		t.Errorf("somebody else's file was replaced by %q", data)
+	}
+}
+
+func TestLinkPrefers(t *testing.T) {
+	h := resourcetest.New()
+	l := &resource.Link{Path: "/etc/site.crt", Target: "/etc/own.crt", Prefer: "/etc/letsencrypt/site.pem"}
+	run(t, h, l, step{"first", nil, "create: does not exist\ntarget:  → /etc/own.crt", ""},
+		step{"what it prefers is there", func(h *resourcetest.Host) {
+			_ = h.Disk.Mkdir("/etc/letsencrypt", 0o755, resource.Owner{})
+			_ = h.Disk.Write(l.Prefer, nil, 0o644, resource.Owner{})
+		}, "change: differs\ntarget: /etc/own.crt → /etc/letsencrypt/site.pem", ""})
+}
+
+func TestLinesHidden(t *testing.T) {
+	h := resourcetest.New()
+	l := &resource.Lines{Path: "/root/.pgpass", Marker: "# ours", Block: true, Lines: []string{"*:*:*:u:secret"}, Mode: 0o600, Hidden: true}
+	_ = h.Disk.Write(l.Path, []byte("theirs\n"), 0o644, resource.Owner{})
+	run(t, h, l, step{"added", nil, "change: lines differ\nlines:  → ******", ""})
+	data, _ := h.Disk.Read(l.Path)
+	info, _ := h.Disk.Stat(l.Path)
+	expect(t, "file", string(data), "theirs\n# ours begin\n*:*:*:u:secret\n# ours end\n")
+	expect(t, "mode", info.Mode.Perm(), 0o600)
+	run(t, h, &resource.Lines{Path: l.Path, Marker: "# ours", Block: true, Hidden: true}, step{"removed", nil, "change: lines differ\nlines:  → ******", ""})
+	data, _ = h.Disk.Read(l.Path)
+	expect(t, "file", string(data), "theirs\n")
+}
+
+func TestOriginal(t *testing.T) {
+	h := resourcetest.New()
+	f := resource.NewFile("/etc/app.conf", "# ours\nx\n", resource.Keeping("# ours"))
+	o := &resource.Original{Path: f.Path, Header: "# ours"}
+	read := func() string { data, _ := h.Disk.Read(f.Path); return string(data) }
+	put := func(content string) { _ = h.Disk.Write(f.Path, []byte(content), 0o640, resource.Owner{User: "app"}) }
+	_ = h.Disk.Mkdir("/etc", 0o755, resource.Owner{})
+	put("theirs\n")
+	for _, again := range []string{"", "# ours\nedited\n"} { // the second time it is ours already
+		if again != "" {
+			put(again)
+		}
+		if err := f.Apply(ctx, h.Host); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, h, o, step{"put back", nil, "change: what was there before comes back", ""})
+	info, _ := h.Disk.Stat(f.Path)
+	expect(t, "content", read(), "theirs\n")
+	expect(t, "mode", info.Mode.Perm(), 0o640)
+	put("# ours\nx\n")
+	run(t, h, o, step{"there was nothing", nil, "remove: no longer wanted", ""})
+	put("theirs\n")
+	run(t, h, o, step{"not ours", nil, "", ""})
+}

@@ -22,6 +22,7 @@ type Host struct {
 	Control  Control
 	Manifest *Manifest
 	Facts    Facts
+	Session  *Session // nil where no SSH connection is in between
 
 	mu      sync.Mutex
 	pending map[string]Change
@@ -259,6 +260,8 @@ type Control interface {
 	// the public key (PKIX, DER) of the Cert resource with the given key, which the
 	// control side checks is part of this host's plan.
 	Sign(ctx context.Context, key string, publicKey []byte) ([]byte, error)
+	// Ping returns when the control side has answered: the connection works.
+	Ping(ctx context.Context) error
 	// Log shows a line of progress under the step that runs.
 	Log(ctx context.Context, line string)
 }
@@ -282,9 +285,15 @@ type Facts struct {
 	MaxFiles  int               `json:"max_files"`           // the most open files that a unit may ask for
 	OOMAdjust bool              `json:"oom_adjust"`          // units may lower OOMScoreAdjust
 	DNS       []string          `json:"dns,omitempty"`       // name servers in use
+	Resolved  bool              `json:"resolved,omitempty"`  // systemd-resolved is asked, which asks those
 	Units     []string          `json:"units,omitempty"`     // units that runs started here and did not remove, sorted
 }
 
 // ErrNotLeader is returned by a resource of a cluster's leader when the host
 // it runs on is not, or no longer, the leader. The engine looks for the leader again.
 var ErrNotLeader = errors.New("this host is not the cluster's leader")
+
+// PromotionKey is the key of the resource that makes a cluster lead that so far
+// followed another one. While its change is pending no member leads yet, and
+// what belongs to the leader is known after it.
+const PromotionKey = "patroni standby"

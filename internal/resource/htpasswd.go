@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -94,6 +95,9 @@ func (p *Htpasswd) Apply(_ context.Context, h *Host) error {
 			}
 		}
 		fmt.Fprintf(&out, "%s:%s\n", name, hash)
+	}
+	if err := h.Files.Mkdir(path.Dir(p.Path), 0o755, Owner{}); err != nil {
+		return err
 	}
 	return h.Files.Write(p.Path, out.Bytes(), p.Mode, p.Owner)
 }

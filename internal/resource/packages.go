@@ -19,6 +19,10 @@ const indexTrust = 24 * time.Hour
 // repositoryPaths is where package managers read which repositories to use.
 var repositoryPaths = []string{"/etc/apt/", "/etc/yum.repos.d/", "/etc/dnf/", "/etc/yum.conf"}
 
+// localSource is there on hosts that install from the deployment's own
+// repository, which may be built anew in the same run.
+const localSource = "/etc/apt/sources.list.d/local.list"
+
 // ErrFetch is wrapped by PackageManager.Install when a package's file could not
 // be fetched, as happens when the index is older than the repository.
 var ErrFetch = errors.New("a package could not be fetched")
@@ -111,6 +115,9 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	if len(lost) > 0 {
 		if time.Since(read) > indexTrust {
 			return p.unknown(todo, "after the package index is read again, which is a day old"), nil
+		}
+		if exists(h, localSource) {
+			return p.unknown(todo, "after the package index is read again, as the deployment's repository may have it by then"), nil
 		}
 		return Change{}, advise(ctx, h, lost)
 	}

@@ -3,7 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
-	"slices"
+
 	"strings"
 )
 
@@ -13,19 +13,21 @@ func (item PackageItem) alternatives() []string {
 }
 
 // choose gives each item the first of its names that is installed or offered.
+// Items that come to have the same name become one.
 func choose(items []PackageItem, installed, candidates map[string]string) []PackageItem {
-	out := slices.Clone(items)
-	for i, item := range out {
-		out[i].Or = ""
+	out := &Packages{}
+	for _, item := range items {
 		for _, name := range item.alternatives() {
 			_, have := installed[name]
 			if _, offered := candidates[name]; have || offered {
-				out[i].Name = name
+				item.Name = name
 				break
 			}
 		}
+		item.Or = ""
+		out = out.Merge(&Packages{Items: []PackageItem{item}})
 	}
-	return out
+	return out.Items
 }
 
 // allNames are the names of items with all alternatives.

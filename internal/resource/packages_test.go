@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,14 @@ func TestPackagesIndex(t *testing.T) {
 	h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now().Add(-48*time.Hour)
 	run(t, h, p, step{"old", nil, "create: not installed [known after the package index is read again, which is a day old]\netcd:  → known then", ""})
 
+	h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now()
+	if err := errors.Join(h.Files.Mkdir("/etc/apt/sources.list.d", 0o755, resource.Owner{}),
+		h.Files.Write("/etc/apt/sources.list.d/local.list", nil, 0o644, resource.Owner{})); err != nil {
+		t.Fatal(err)
+	}
+	run(t, h, p, step{"a repository of its own", nil, "create: not installed [known after the package index is read again, " +
+		"as the deployment's repository may have it by then]\netcd:  → known then", ""})
+
 	run(t, h, &resource.PackageIndex{}, step{"fresh", nil, "", ""},
 		step{"never read", func(h *resourcetest.Host) { h.Apt.Read = time.Time{} }, "run: not read since the repositories were configured", ""})
 	h.Apt.Have = map[string]string{}
@@ -97,5 +106,40 @@ func TestPackagesIndex(t *testing.T) {
 	c, err = (&resource.PackageIndex{}).Diff(ctx, h.Host)
 	if err != nil || show(c) != "run: /etc/apt/sources.list.d/x.list changes" {
 		t.Errorf("index with a repository to come: %v %v", show(c), err)
+	}
+}
+
+func TestPackagesOr(t *testing.T) {
+	h := resourcetest.New()
+	h.Apt.Index = map[string]string{"prometheus-alertmanager": "0.28", "victoria-metrics": "1.112"}
+	p := &resource.Packages{Items: []resource.PackageItem{
+		{Name: "alertmanager", Or: "prometheus-alertmanager", Optional: true},
+		{Name: "vmutils", Or: "victoria-metrics", Optional: true},
+		{Name: "victoria-metrics", Optional: true},
+	}}
+	run(t, h, p, step{"by its other name", nil, "create: not installed\nprometheus-alertmanager:  → 0.28\nvictoria-metrics:  → 1.112", ""}, step{"again", nil, "", ""})
+	h.Apt.Index["vmutils"] = "1.120"
+	run(t, h, p, step{"the better name is offered", nil, "create: not installed\nvmutils:  → 1.120", ""})
+}
+
+func TestObtainable(t *testing.T) {
+	h := resourcetest.New()
+	h.Apt.Index = map[string]string{"nginx": "1.26"}
+	for _, c := range []struct{ names, want string }{
+		{"", ""}, {"nginx", ""}, {"openresty nginx", ""},
+		{"grafana", "no configured repository has grafana"}, {"a b", "no configured repository has a or b"},
+	} {
+		got, err := resource.Obtainable(ctx, h.Host, strings.Fields(c.names))
+		if err != nil || got.Skipped != c.want || !got.Empty() {
+			t.Errorf("%q: %+v, %v", c.names, got, err)
+		}
+	}
+	h.Apt.Have["grafana"] = "12"
+	if got, err := resource.Obtainable(ctx, h.Host, []string{"grafana"}); err != nil || got.Skipped != "" {
+		t.Errorf("installed: %+v, %v", got, err)
+	}
+	h.Apt.Read = time.Time{}
+	if got, err := resource.Obtainable(ctx, h.Host, []string{"loki"}); err != nil || got.Unknown != "after the package index is read" {
+		t.Errorf("index never read: %+v, %v", got, err)
 	}
 }

@@ -17,6 +17,7 @@ type Prune struct {
 	Glob   string   // of names in Dir, as path.Match takes it
 	Header string   // the first line of files that are ours; others are left alone
 	Keep   []string // names that stay
+	Any    bool     // files of others go too
 }
 
 var (
@@ -91,7 +92,7 @@ func (p *Prune) stray(h *Host) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if first, _, _ := strings.Cut(string(data), "\n"); first == p.Header {
+		if first, _, _ := strings.Cut(string(data), "\n"); p.Any || first == p.Header {
 			out = append(out, file)
 		}
 	}

@@ -103,3 +103,49 @@ func TestTimezone(t *testing.T) {
 		}, "change: differs\nzone: Etc/UTC → Asia/Hong_Kong\n/etc/timezone: Etc/UTC → Asia/Hong_Kong", ""},
 		step{"a copy", func(h *resourcetest.Host) { h.Disk.Put("/etc/localtime", "TZif") }, "change: differs\nzone: a copy of some zone → Asia/Hong_Kong", ""})
 }
+
+func TestSwapOff(t *testing.T) {
+	h := resourcetest.New()
+	r := &resource.SwapOff{}
+	run(t, h, r, step{"none", nil, "", ""})
+	h.Disk.Put("/proc/swaps", "Filename Type Size Used Priority\n/swapfile file 1048572 0 -2\n")
+	h.Disk.Put("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n#/old none swap sw 0 0\n/swapfile none swap sw 0 0\n")
+	h.Shell.Answer = func(resource.Command) ([]byte, error) {
+		h.Disk.Put("/proc/swaps", "Filename Type Size Used Priority\n")
+		return nil, nil
+	}
+	run(t, h, r, step{"both", nil, "change: differs\n/swapfile: in use → \n/etc/fstab: turns swap on at boot → does not", ""}, step{"again", nil, "", ""})
+	if data, _ := h.Files.Read("/etc/fstab"); string(data) != "UUID=1 / ext4 defaults 0 1\n#/old none swap sw 0 0\n# turned off by pigsty: /swapfile none swap sw 0 0\n" {
+		t.Errorf("fstab is\n%s", data)
+	}
+	h.Facts.Container = "lxc"
+	run(t, h, r, step{"container", nil, "skipped: a container shares its machine's swap", ""})
+}
+
+func TestKernelArguments(t *testing.T) {
+	h := resourcetest.New()
+	r := &resource.KernelArguments{Args: []string{"numa=off", "transparent_hugepage=never"}}
+	h.Shell.Absent = []string{"grubby"}
+	config := func(more string) { h.Disk.Put("/boot/grub/grub.cfg", "menuentry {\n\tlinux /vmlinuz root=UUID=1 ro"+more+"\n}\nmenuentry {\n\tlinux /old ro\n}\n") }
+	config("")
+	h.Shell.Answer = func(resource.Command) ([]byte, error) {
+		if data, err := h.Files.Read("/etc/default/grub.d/pigsty.cfg"); err == nil && strings.Contains(string(data), "$GRUB_CMDLINE_LINUX numa=off transparent_hugepage=never\"") {
+			config(" numa=off transparent_hugepage=never")
+		}
+		return nil, nil
+	}
+	run(t, h, r, step{"grub", nil, "change: differs\nargument:  → numa=off\nargument:  → transparent_hugepage=never", ""}, step{"again", nil, "", ""})
+
+	h = resourcetest.New()
+	args := "ro numa=off"
+	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
+		if c.Args[1] == "--info=DEFAULT" {
+			return []byte("index=0\nargs=\"" + args + "\"\n"), nil
+		}
+		args += " transparent_hugepage=never"
+		return nil, nil
+	}
+	run(t, h, r, step{"grubby", nil, "change: differs\nargument:  → transparent_hugepage=never", ""}, step{"again", nil, "", ""})
+	h.Shell.Absent = []string{"grubby", "update-grub"}
+	run(t, h, r, step{"other boot loaders", nil, "skipped: neither grubby nor update-grub is installed", ""})
+}

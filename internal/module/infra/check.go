@@ -50,13 +50,13 @@ func (i *instance) checkPortal(l *diag.List) {
 		wrong := func(code, message, advice string) {
 			l.Fail(p.Pos, code, "the site "+name+" of infra_portal "+message, advice)
 		}
-		if p.Conf != "" {
-			wrong("not-supported", "has conf, which this version does not read", "write the lines themselves into config")
-		}
 		if p.Domain == "" {
 			continue
 		}
-		if name != "home" && p.Endpoint == "" && p.Path == "" {
+		if _, err := i.site.File(p.Conf); p.Conf != "" && err != nil {
+			wrong("unreadable-file", "names a configuration that cannot be read: "+err.Error(), "put it there, or remove conf")
+		}
+		if name != "home" && p.Conf == "" && p.Endpoint == "" && p.Path == "" {
 			wrong("missing-field", "has neither an endpoint nor a path", "say what is behind it: endpoint: 10.10.10.10:3000, or path: /www/name")
 		}
 		if _, port, err := net.SplitHostPort(i.expand(p.Endpoint)); p.Endpoint != "" && (err != nil || !isPort(port)) {

@@ -7,6 +7,7 @@ import (
 
 	"pigsty/internal/module"
 	"pigsty/internal/module/node"
+	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
@@ -33,7 +34,7 @@ func (i *instance) dns(b *plan.Builder) {
 	config.Add(
 		resource.NewFile(dnsConfig, render("dnsmasq.conf.tmpl", map[string]any{
 			"Records": dnsRecords, "Port": i.DNSPort, "Listen": i.resolvers(),
-		}), resource.CheckedBy("dnsmasq", "--test", "-C", "%s")),
+		}), resource.Keeping(module.Managed), resource.CheckedBy("dnsmasq", "--test", "-C", "%s")),
 		resource.NewFile(dnsUnit, render("dnsmasq.service.tmpl", nil)),
 	)
 
@@ -79,12 +80,12 @@ func (i *instance) records() map[string][]string {
 	}
 	for _, domain := range i.domains() { // those that nobody declared lead to the admin node
 		if !known[domain] {
-			add("portal", i.site.AdminIP(), domain)
+			add("portal.hosts", i.site.AdminIP(), domain)
 		}
 	}
 	for _, h := range i.site.Hosts() {
 		if name := node.Name(h); name != h.Name() {
-			add("node-"+name, h.Name(), name)
+			add("nodes.hosts", h.Name(), name)
 		}
 		p := module.Params[node.Params](h)
 		if p.VipEnabled && p.VipAddress != "" {
@@ -92,16 +93,8 @@ func (i *instance) records() map[string][]string {
 		}
 	}
 	for _, other := range instances(i.site) {
-		add(other.name(), other.ip(), other.name())
+		add("infra.hosts", other.ip(), other.name())
 	}
-	for file, lines := range clusterRecords(i.site) {
-		for _, line := range lines {
-			words := strings.Fields(line)
-			add(file, words[0], words[1:]...)
-		}
-	}
+	maps.Copy(files, pgsql.Records(i.site))
 	return files
 }
-
-// clusterRecords returns the records of PostgreSQL clusters and their instances.
-func clusterRecords(*module.Site) map[string][]string { return nil }

@@ -35,7 +35,7 @@ func (i *instance) environment(b *plan.Builder) {
 	p := module.Params[pgsql.Params](i.Host)
 	env := []string{
 		"export PGUSER=" + p.PgAdminUsername, "export PGDATABASE=postgres", "export METADB_URL=service=meta",
-		"export GRAFANA_ENDPOINT=http://" + at("127.0.0.1", i.GrafanaPort) + "/ui",
+		"export GRAFANA_ENDPOINT=http://" + at(i.grafanaIP(), i.GrafanaPort) + "/ui",
 	}
 	b.Tag("env_var").Add(private(".pigsty", env), &resource.Lines{
 		Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Lines: []string{"[ -f ~/.pigsty ] && . ~/.pigsty"},

@@ -62,13 +62,22 @@ func (i *instance) grafanaFile() []byte {
 	language := map[string]string{"en": "en-US", "zh": "zh-Hans"}[i.Language]
 	listen := ""
 	if i.owns(i.ip()) {
-		listen = i.ip() // Grafana listens at one address; the portal asks that one
+		listen = i.grafanaIP()
 	}
 	return render("grafana.ini.tmpl", map[string]any{
 		"Port": i.GrafanaPort, "Listen": listen, "Domain": domain, "URL": i.GrafanaPgurl.Reveal(), "Admin": i.GrafanaAdminUsername,
 		"Password": triple(i.GrafanaAdminPassword.Reveal()), "Origins": strings.Join(origins, " "), "Language": language,
 		"Proxy": i.GrafanaAuthProxy, "Trusted": "127.0.0.1, " + i.ip(),
 	})
+}
+
+// grafanaIP is where the node itself reaches Grafana, which listens at one
+// address or at all.
+func (i *instance) grafanaIP() string {
+	if i.owns(i.ip()) {
+		return i.ip()
+	}
+	return "127.0.0.1"
 }
 
 // triple quotes a value of an ini file in which # and ; mean themselves.

@@ -22,7 +22,7 @@ var tags = []string{
 	"infra", "infra_user", "infra_dir", "infra_dir_data", "infra_dir_link", "infra_dir_create",
 	"infra_env", "env_dir", "env_patroni", "env_pg", "env_pgpass", "env_pgscv", "env_etcd", "env_var",
 	"infra_pkg", "infra_cert", "infra_cert_issue", "infra_cert_copy",
-	"dns", "dns_dir", "dns_config", "dns_record", "dns_launch", "ntp", "ntp_config", "ntp_launch",
+	"dns", "dns_dir", "dns_config", "dns_record", "dns_launch", "ntp", "ntp_config",
 	"nginx", "nginx_dir", "nginx_config", "nginx_clean", "nginx_cert", "nginx_cert_issue", "nginx_cert_copy", "nginx_static", "nginx_ca",
 	"nginx_index", "nginx_pev", "nginx_launch", "nginx_certbot", "nginx_reload", "nginx_exporter", "haproxy_register", "add_proxy",
 	"victoria", "vmetrics", "vmetrics_clean", "vmetrics_config", "vmetrics_launch", "vlogs", "vlogs_clean", "vlogs_config", "vlogs_launch",
@@ -112,9 +112,6 @@ func (i *instance) name() string { return fmt.Sprintf("infra-%d", *i.InfraSeq) }
 
 // ip is the address that others reach the node at.
 func (i *instance) ip() string { return i.Host.Name() }
-
-// first reports whether the node is the first of the infra nodes.
-func (i *instance) first() bool { return instances(i.site)[0].Host == i.Host }
 
 // expand puts the address of the admin node into a value that names it.
 func (i *instance) expand(text string) string {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"pigsty/internal/module"
 	"pigsty/internal/module/node"
@@ -50,6 +51,7 @@ func (i *instance) nginx(b *plan.Builder) {
 		RestartOn: []string{nginxDropin},
 		Check:     []string{"nginx", "-t", "-q"},
 	})
+	i.certbot(all.Tag("nginx_certbot").Given(certbotPackages...))
 	if i.NginxExporterEnabled {
 		i.nginxExporter(all.Tag("nginx_exporter").Given(exporterPackages...))
 	}
@@ -103,15 +105,32 @@ func (i *instance) nginxCertificate(b *plan.Builder) {
 	}
 }
 
+// certbot requests the certificates that sites name, when certbot_sign says so.
+func (i *instance) certbot(b *plan.Builder) {
+	if !i.CertbotSign {
+		return
+	}
+	domains := map[string][]string{}
+	for _, s := range i.sites() {
+		if s.Certbot != "" {
+			domains[s.Certbot] = append(domains[s.Certbot], s.names()...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(domains)) {
+		b.Add(&resource.Certbot{Name: name, Domains: domains[name], Email: i.CertbotEmail, Webroot: path.Join(i.NginxHome, "acme"),
+			Options: strings.Fields(i.CertbotOptions), Reload: "nginx.service", After: []string{"unit nginx.service"}})
+	}
+}
+
 // nginxSites adds nginx's own configuration, the passwords, and a file for each site.
 func (i *instance) nginxSites(b *plan.Builder) {
 	b.Add(
 		resource.NewFile(nginxConfig, render("nginx.conf.tmpl", map[string]any{"Files": i.limit(65535)}),
-			resource.CheckedBy("nginx", "-t", "-q", "-c", "%s")),
+			resource.Keeping(module.Managed), resource.CheckedBy("nginx", "-t", "-q", "-c", "%s")),
 		resource.NewFile(nginxDropin, render("nginx.service.tmpl", map[string]any{"Files": i.limit(65535)})),
 		&resource.Htpasswd{Path: nginxUsers, Users: i.NginxUsers, Owner: nginxOwner, Mode: 0o640},
 	)
-	prune := &resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed}
+	prune := &resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed, Any: i.NginxClean}
 	for _, s := range i.sites() {
 		prune.Keep = append(prune.Keep, s.name+".conf")
 		file := resource.NewFile(nginxSites+"/"+s.name+".conf", i.siteFile(s),
@@ -119,12 +138,7 @@ func (i *instance) nginxSites(b *plan.Builder) {
 		b.After(b.ID("cert "+nginxCerts+"/pigsty.crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".key")).
 			After(i.proxyIDs(b, s)...).Add(file)
 	}
-	b.Add(prune)
-	if i.NginxClean {
-		for _, name := range []string{"default.conf", "example.conf"} {
-			b.Tag("nginx_clean").Add(&resource.Absent{Path: nginxSites + "/" + name, Reason: "nginx_clean is on"})
-		}
-	}
+	b.Tag("nginx_clean").Add(prune)
 }
 
 // proxyIDs are the steps that the start page's site comes after, as it includes
@@ -140,13 +154,18 @@ func (i *instance) proxyIDs(b *plan.Builder, s portalSite) []string {
 	return append(out, b.ID("prune "+nginxProxies+"/*.conf"))
 }
 
-// proxied returns the address of HAProxy's page of each node that has one, by
-// the node's name.
-func (i *instance) proxied() map[string]string {
-	out := map[string]string{}
+// haproxyPage is the statistics page of a node's HAProxy.
+type haproxyPage struct {
+	server string
+	login  bool // whether it asks for a password itself
+}
+
+// proxied returns the page of each node that has one, by the node's name.
+func (i *instance) proxied() map[string]haproxyPage {
+	out := map[string]haproxyPage{}
 	for _, h := range i.site.Hosts() {
 		if p := module.Params[node.Params](h); p.HaproxyEnabled {
-			out[node.Name(h)] = at(h.Name(), p.HaproxyExporterPort)
+			out[node.Name(h)] = haproxyPage{at(h.Name(), p.HaproxyExporterPort), p.HaproxyAuthEnabled}
 		}
 	}
 	return out
@@ -157,12 +176,12 @@ func (i *instance) haproxyPages(b *plan.Builder) {
 	prune := &resource.Prune{Dir: nginxProxies, Glob: "*.conf", Header: proxyHeader}
 	pages := i.proxied()
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
-		up, at := "upstream-"+name+".conf", "location-"+name+".conf"
+		page, up, at := pages[name], "upstream-"+name+".conf", "location-"+name+".conf"
 		prune.Keep = append(prune.Keep, up, at)
 		b.Add(
-			resource.NewFile(nginxProxies+"/"+up, fmt.Sprintf("%s\nupstream haproxy-%s { server %s max_fails=0; }\n", proxyHeader, name, pages[name])),
-			resource.NewFile(nginxProxies+"/"+at, fmt.Sprintf("%s\nlocation ^~ /haproxy/%s/ {\n    proxy_pass http://haproxy-%s/haproxy/%s/;\n    proxy_connect_timeout 1s;\n}\n",
-				proxyHeader, name, name, name)),
+			resource.NewFile(nginxProxies+"/"+up, fmt.Sprintf("%s\nupstream haproxy-%s { server %s max_fails=0; }\n", proxyHeader, name, page.server)),
+			resource.NewFile(nginxProxies+"/"+at, render("haproxy.conf.tmpl", map[string]any{
+				"Header": proxyHeader, "Name": name, "Login": page.login, "Own": i.ip(), "Networks": i.intranet()})),
 		)
 	}
 	b.Add(prune)

@@ -45,7 +45,7 @@ type Portal struct {
 	Realm        string   `param:"realm" doc:"What the login dialog says."`
 	Index        *bool    `param:"index" doc:"Whether directories are listed. Off unless set, but for the start page."`
 	Log          string   `param:"log" doc:"Name of the access log."`
-	Conf         string   `param:"conf" doc:"Template of the site's configuration, in place of the usual one."`
+	Conf         string   `param:"conf" doc:"File with the site's configuration, in place of the usual one: beside the inventory, or in its directory files. ${admin_ip} stands for the address of the admin node."`
 	Config       string   `param:"config" doc:"Further lines of the site's configuration, as they are."`
 	Cert         string   `param:"cert" format:"path" doc:"File of the certificate. Named after the domain unless set."`
 	Key          string   `param:"key" format:"path" doc:"File of its private key."`

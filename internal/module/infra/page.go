@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"path"
@@ -29,6 +30,20 @@ var words = map[string]map[string]string{
 	"zh": {"Title": "基础设施", "Sites": "站点", "Nodes": "节点", "Clusters": "PostgreSQL 集群", "Node": "节点",
 		"Address": "地址", "Cluster": "集群", "Balancer": "负载均衡", "Members": "成员", "Services": "服务",
 		"Other": "English", "Grafana": "监控面板", "GrafanaDesc": "以图表查看指标与日志", "Lost": "页面不存在", "Back": "返回首页"},
+}
+
+// translations are the Chinese titles and descriptions of the cards that are
+// there by default, by their English title.
+var translations = map[string][2]string{
+	"Metrics":            {"指标查询", "查询存储的监控指标"},
+	"Logs":               {"日志查询", "检索收集的日志"},
+	"Traces":             {"链路追踪", "检索收集的追踪"},
+	"Monitor Targets":    {"监控目标", "监控对象及其状态"},
+	"Alert Rules":        {"告警规则", "规则及其状态"},
+	"Alert Manager":      {"告警管理", "活跃与静默的告警"},
+	"CA Certificate":     {"CA 证书", "需要信任的证书"},
+	"Software Repo":      {"软件仓库", "节点使用的软件包"},
+	"Explain Visualizer": {"执行计划", "图示查询的执行计划"},
 }
 
 // pages adds what the portal serves from files: the CA's certificate and the
@@ -98,11 +113,9 @@ func (i *instance) cards() []Card {
 // cardText returns the piece of a page that shows a card.
 func cardText(c Card, lang string) string {
 	name, desc := c.Name, c.Desc
-	if lang == "zh" && c.NameCN != "" {
-		name = c.NameCN
-	}
-	if lang == "zh" && c.DescCN != "" {
-		desc = c.DescCN
+	if lang == "zh" {
+		known := translations[c.Name]
+		name, desc = cmp.Or(c.NameCN, known[0], name), cmp.Or(c.DescCN, known[1], desc)
 	}
 	return fmt.Sprintf("%s\n<a class=\"card\" href=\"%s\"><b>%s</b><span>%s</span></a>\n", cardHeader,
 		html.EscapeString(c.URL), html.EscapeString(name), html.EscapeString(desc))

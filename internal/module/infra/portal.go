@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pigsty/internal/module"
 )
 
 // portalSite is one site of the portal.
@@ -85,7 +87,7 @@ func (i *instance) tools() []tool {
 			out = append(out, t)
 		}
 	}
-	add(i.GrafanaEnabled, tool{Path: "ui", Server: local(i.GrafanaPort), Login: true, Websocket: true, Keep: true})
+	add(i.GrafanaEnabled, tool{Path: "ui", Server: at(i.grafanaIP(), i.GrafanaPort), Login: true, Websocket: true, Keep: true})
 	add(i.VmetricsEnabled, tool{Path: "vmetrics", Server: local(i.VmetricsPort)})
 	add(i.VlogsEnabled, tool{Path: "vlogs", Server: local(i.VlogsPort)})
 	add(i.VtracesEnabled, tool{Path: "vtraces", Server: local(i.VtracesPort)})
@@ -115,8 +117,13 @@ func (i *instance) open(endpoint string) bool {
 	return false
 }
 
-// siteFile returns the configuration of one site.
+// siteFile returns the configuration of one site: its own file beside the
+// inventory, if it names one, as it is.
 func (i *instance) siteFile(s portalSite) []byte {
+	if s.Conf != "" {
+		text, _ := i.site.File(s.Conf) // check has read it
+		return []byte(module.Managed + "\n" + i.expand(string(text)))
+	}
 	endpoint := i.expand(s.Endpoint)
 	data := map[string]any{
 		"Site": s.Portal, "Name": s.name, "Names": strings.Join(s.names(), " "),

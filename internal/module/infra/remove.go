@@ -6,6 +6,7 @@ import (
 
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
+	"pigsty/internal/module/node"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
@@ -63,12 +64,15 @@ func (i *instance) deregister(b *plan.Builder) {
 	b.Tag("rm_ds").Add(&resource.Absent{Path: grafanaSources})
 }
 
-// removeConfig removes what configures services. Where a file took the place
-// of a distribution's, installing the package anew brings that back.
+// removeConfig removes what configures services, and puts back what of the
+// distribution's it took the place of.
 func (i *instance) removeConfig(b *plan.Builder) {
-	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", alertConfig, blackboxConfig, dnsConfig, nginxConfig, nginxUsers,
-		"/etc/chrony/conf.d/pigsty-server.conf", nginxDropin, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", nginxUsers,
+		node.ChronyDir(i.Host) + "/" + timeServer, nginxDropin, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
 		b.Add(&resource.Absent{Path: file})
+	}
+	for _, file := range []string{nginxConfig, dnsConfig, alertConfig, blackboxConfig} {
+		b.Add(&resource.Original{Path: file, Header: module.Managed})
 	}
 	for _, name := range services {
 		b.Add(&resource.Absent{Path: "/etc/default/" + name}, &resource.Absent{Path: "/etc/systemd/system/" + name + ".service"})

@@ -27,12 +27,18 @@ var repoTags = []string{
 // repository adds the deployment's own software repository. It comes before the
 // node's packages, which may be installed from it.
 func (i *instance) repository(b *plan.Builder) {
-	if !i.RepoEnabled {
+	b = b.Tag("repo").Early()
+	if i.RepoEnabled && !i.hasRepository() {
+		b.Tag(repoTags[1:]...).Add(&resource.Impossible{Name: "repository " + i.repoDir(),
+			Why: "repositories are built on Debian and Ubuntu; hosts use the upstreams of node_repo_modules"})
+	}
+	if !i.hasRepository() {
 		return
 	}
-	b = b.Tag("repo").Early()
 	dir := b.Tag("repo_dir")
-	dir.Add(everybody(), account("nginx"), &resource.Dir{Path: i.NginxData, Owner: nginxOwner})
+	user := dir.Add(everybody(), account("nginx"))
+	dir = dir.After(user)
+	dir.Add(&resource.Dir{Path: i.NginxData, Owner: nginxOwner})
 	if i.NginxHome != i.NginxData {
 		dir.Add(i.homeLink())
 	}
@@ -68,6 +74,9 @@ func (i *instance) build() *repo.Build {
 	}
 	return build
 }
+
+// hasRepository reports whether a repository is built on the node.
+func (i *instance) hasRepository() bool { return i.RepoEnabled && i.Facts.Family != "rpm" }
 
 func (i *instance) repoDir() string { return path.Join(i.RepoHome, i.RepoName) }
 
@@ -151,7 +160,7 @@ func (i *instance) sameSystem(h *module.Host) bool {
 
 // HasRepository reports whether the inventory has a repository to build.
 func HasRepository(s *module.Site) bool {
-	return slices.ContainsFunc(instances(s), func(i *instance) bool { return i.RepoEnabled })
+	return slices.ContainsFunc(instances(s), (*instance).hasRepository)
 }
 
 // repositoryOf returns how h reaches the deployment's repository: its own, else
@@ -159,7 +168,7 @@ func HasRepository(s *module.Site) bool {
 func repositoryOf(s *module.Site, h *module.Host) *module.Repository {
 	var first *instance
 	for _, i := range instances(s) {
-		if !i.RepoEnabled || len(s.RepoKey) == 0 {
+		if !i.hasRepository() || len(s.RepoKey) == 0 {
 			continue
 		}
 		if i.Host == h {
@@ -174,7 +183,7 @@ func repositoryOf(s *module.Site, h *module.Host) *module.Repository {
 	}
 	url := fmt.Sprintf("http://%s/%s", at(first.ip(), first.NginxPort), first.RepoName)
 	if _, ok := first.Host.Vars.Get("repo_endpoint"); ok {
-		url = strings.TrimRight(first.expand(first.RepoEndpoint), "/") + "/" + first.RepoName
+		url = strings.TrimRight(strings.ReplaceAll(first.RepoEndpoint, "${admin_ip}", s.AdminIP()), "/") + "/" + first.RepoName
 	}
 	return &module.Repository{URL: url, After: []string{first.built(), plan.ID(first.Host.Name(), "unit nginx.service")}}
 }

@@ -74,17 +74,13 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 // haproxyFile returns HAProxy's main configuration on h.
 func haproxyFile(h *module.Host) []byte {
 	p := module.Params[Params](h)
-	metrics := variable(h, "exporter_metrics_path")
-	if metrics == "" {
-		metrics = "/metrics"
-	}
 	return render("haproxy.cfg.tmpl", map[string]any{
 		"Nodename":      Name(h),
 		"MaxConn":       maxConn(h),
 		"ClientTimeout": haproxyTime(p.HaproxyClientTimeout),
 		"ServerTimeout": haproxyTime(p.HaproxyServerTimeout),
 		"Port":          p.HaproxyExporterPort,
-		"MetricsPath":   metrics,
+		"MetricsPath":   metricsPath(h),
 		"Auth":          p.HaproxyAuthEnabled,
 		"Admin":         haproxyQuote(p.HaproxyAdminUsername),
 		"Password":      haproxyQuote(p.HaproxyAdminPassword.Reveal()),

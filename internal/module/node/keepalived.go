@@ -31,7 +31,7 @@ global_defs {
     script_user root
 }
 include `+KeepalivedDir+`/*.conf
-`),
+`, resource.Keeping(module.Managed)),
 		&resource.Unit{
 			Name: keepalivedUnit, Enabled: true, Running: true,
 			ReloadOn: []string{keepalivedConfig, KeepalivedDir + "/"},

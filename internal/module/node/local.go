@@ -10,15 +10,8 @@ import (
 // localRepository configures the deployment's own repository, which is what the
 // module local of node_repo_modules stands for. Its key comes from the control
 // side, so that what hosts install is what was built.
-func localRepository(b *plan.Builder, s *module.Site, h *module.Host, r *module.Repository) {
+func localRepository(b *plan.Builder, s *module.Site, r *module.Repository) {
 	b = b.After(r.After...)
-	if family(h) == "rpm" {
-		key := "/etc/pki/rpm-gpg/pigsty.asc"
-		b.Add(resource.NewFile(key, s.RepoKey),
-			resource.NewFile("/etc/yum.repos.d/local.repo", header+"\n[pigsty-local]\nname=software of this deployment\nbaseurl="+r.URL+
-				"\nenabled=1\nrepo_gpgcheck=1\ngpgcheck=1\ngpgkey=file://"+key+"\nmodule_hotfixes=1\n"))
-		return
-	}
 	b.Add(resource.NewFile(repo.ClientKey, s.RepoKey),
 		resource.NewFile("/etc/apt/sources.list.d/local.list", header+"deb [signed-by="+repo.ClientKey+"] "+r.URL+" ./\n"))
 }

@@ -20,7 +20,7 @@ var (
 		CPUs: 4, Memory: 67528294400, PageSize: 4096, User: "vagrant", Systemd: true, MaxFiles: 1073741816, OOMAdjust: true}
 	ubuntu = resource.Facts{Hostname: "ubuntu", OS: "ubuntu", Version: "24.04", Codename: "noble", Family: "deb", Arch: "x86_64",
 		CPUs: 4, Memory: 16777216000, PageSize: 4096, User: "ubuntu", Systemd: true, MaxFiles: 1048576, OOMAdjust: true,
-		DNS: []string{"127.0.0.53"}}
+		Resolved: true, DNS: []string{"10.10.10.1"}}
 )
 
 // site reads the inventory called name.

@@ -21,7 +21,7 @@ type Params struct {
 	NodeDefaultEtcHosts []string `param:"node_default_etc_hosts" default:"['${admin_ip} i.pigsty']" format:"hosts" level:"global" group:"NODE_DNS" doc:"Static records for every node, an address followed by names."`
 	NodeEtcHosts        []string `param:"node_etc_hosts" default:"[]" format:"hosts" level:"cluster" group:"NODE_DNS" doc:"Further static records, for some nodes only."`
 	NodeDNSMethod       string   `param:"node_dns_method" default:"add" enum:"add,overwrite,none" level:"cluster" group:"NODE_DNS" doc:"What happens to /etc/resolv.conf: put our servers before those that are there, replace these, or leave the file alone."`
-	NodeDNSServers      []string `param:"node_dns_servers" default:"['${admin_ip}']" level:"cluster" group:"NODE_DNS" doc:"Name servers that the node asks first."`
+	NodeDNSServers      []string `param:"node_dns_servers" default:"['${admin_ip}']" format:"ip" level:"cluster" group:"NODE_DNS" doc:"Name servers that the node asks first."`
 	NodeDNSOptions      []string `param:"node_dns_options" default:"['options single-request-reopen timeout:1']" level:"cluster" group:"NODE_DNS" doc:"Option lines of /etc/resolv.conf."`
 
 	// NODE_PACKAGE
@@ -68,9 +68,9 @@ type Params struct {
 
 	// NODE_TIME
 
-	NodeTimezone         string   `param:"node_timezone" default:"" level:"cluster" group:"NODE_TIME" doc:"Time zone, such as Europe/Vienna; empty leaves it as it is."`
+	NodeTimezone         string   `param:"node_timezone" default:"" format:"timezone" level:"cluster" group:"NODE_TIME" doc:"Time zone, such as Europe/Vienna; empty leaves it as it is."`
 	NodeNtpEnabled       bool     `param:"node_ntp_enabled" default:"true" level:"cluster" group:"NODE_TIME" doc:"Whether chrony keeps the time."`
-	NodeNtpServers       []string `param:"node_ntp_servers" default:"[pool pool.ntp.org iburst]" level:"cluster" group:"NODE_TIME" doc:"Server and pool lines for chrony. Lines that name the admin node are left out there."`
+	NodeNtpServers       []string `param:"node_ntp_servers" default:"[pool pool.ntp.org iburst]" format:"ntp" level:"cluster" group:"NODE_TIME" doc:"Server and pool lines for chrony. Lines that name the admin node are left out there."`
 	NodeCrontabOverwrite bool     `param:"node_crontab_overwrite" default:"true" level:"cluster" group:"NODE_TIME" doc:"Has no effect in this version: node_crontab has a file of its own, and /etc/crontab stays as it is."`
 	NodeCrontab          []string `param:"node_crontab" default:"[]" format:"crontab" level:"cluster" group:"NODE_TIME" doc:"Lines of /etc/cron.d/pigsty, with the user to run as."`
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"path"
+	"slices"
 
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
@@ -20,16 +21,18 @@ func removed(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
 }
 
 // removal compiles the play node-rm: a host goes back to what it was as far as
-// NODE put files there. What stays: packages, since others may need them by
-// now; accounts and their files; the trusted CA, which services that go on may
-// be asked with; repositories; the directory of the data disk; and the kernel's
-// settings until the next boot.
+// NODE changed files, units and the firewall. What stays: packages, since others
+// may need them by now; accounts and their files; the host's name and the mode
+// of SELinux; the trusted CA, which services that go on may be asked with;
+// repositories; the directory of the data disk; and the kernel's settings until
+// the next boot.
 func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 	var all []*plan.Step
 	for _, h := range hosts {
 		p := module.Params[Params](h)
 		b := plan.NewBuilder(h.Name(), "NODE").Tag("node_rm")
 
+		removeVIP(b.Tag("vip"), h)
 		haproxy := b.Tag("haproxy")
 		stopped := haproxy.Add(&resource.UnitAbsent{Name: haproxyUnit})
 		haproxy = haproxy.After(stopped)
@@ -37,8 +40,23 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			&resource.Absent{Path: haproxyUnitFile},
 			&resource.Absent{Path: "/etc/haproxy", Tree: true},
 		)
+		nodeExporter(h).remove(b.Tag("node_exporter"))
+		vipExporter(h).remove(b.Tag("vip_exporter"))
+		vector := b.Tag("vector")
+		vector = vector.After(vector.Add(&resource.UnitAbsent{Name: vectorUnit}))
+		vector.Add(
+			&resource.Absent{Path: vectorUnitFile},
+			&resource.Absent{Path: vectorDir, Tree: true},
+			&resource.Absent{Path: p.VectorData, Tree: true},
+		)
+		b.Tag("rm_logs").Add(&resource.Absent{Path: vectorDir + "/node.yaml"})
 
 		b.Tag("node_hosts").Add(&resource.Lines{Path: "/etc/hosts", Marker: hostsMarker})
+		removeResolver(b.Tag("node_resolv"), h)
+		if p.NodeFirewallMode != "none" {
+			b.Tag("node_firewall").Add(&resource.Firewall{Mode: resource.FirewallAbsent})
+		}
+		removeChrony(b.Tag("node_ntp"), h)
 		b.Tag("node_crontab").Add(&resource.Absent{Path: cronFile})
 		b.Tag("profile").Add(&resource.Absent{Path: profileFile}, &resource.Absent{Path: aliasFile})
 		b.Tag("node_ulimit").Add(&resource.Absent{Path: limitsFile})
@@ -59,6 +77,8 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			&resource.Absent{Path: hugepageFile},
 			&resource.Absent{Path: sysctlFile},
 		)
+		readahead := tune.After(tune.Add(&resource.UnitAbsent{Name: readaheadUnit}))
+		readahead.Add(&resource.Absent{Path: readaheadUnitFile})
 		// Not while it is what this very connection becomes root by.
 		if p.NodeAdminEnabled && h.Facts.User != p.NodeAdminUsername {
 			b.Tag("node_admin").Add(&resource.Absent{Path: sudoersFile(p.NodeAdminUsername)})
@@ -66,4 +86,54 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		all = append(all, b.Steps()...)
 	}
 	return all
+}
+
+// removeVIP takes the node's virtual address from keepalived, and what NODE has
+// of keepalived unless PostgreSQL has an address there.
+func removeVIP(b *plan.Builder, h *module.Host) {
+	if variable(h, "pg_vip_enabled") == "true" {
+		b.Add(
+			&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed},
+			&resource.Unit{Name: keepalivedUnit, Enabled: true, Running: true, IfRunning: true,
+				ReloadOn: []string{keepalivedConfig, KeepalivedDir + "/"}},
+		)
+		return
+	}
+	b = b.After(b.Add(&resource.UnitAbsent{Name: keepalivedUnit}))
+	b.Add(
+		&resource.Absent{Path: KeepalivedDir, Tree: true},
+		&resource.Original{Path: keepalivedConfig, Header: module.Managed},
+	)
+}
+
+// removeResolver gives the host its own name servers back.
+func removeResolver(b *plan.Builder, h *module.Host) {
+	b.Add(
+		&resource.Original{Path: resolvConf, Header: module.Managed},
+		&resource.Absent{Path: dhclientHook},
+		&resource.Absent{Path: networkManagerFile},
+		&resource.Absent{Path: resolvedDropin},
+	)
+	if slices.Contains(h.Facts.Units, resolvedUnit) {
+		b.Add(&resource.Unit{Name: resolvedUnit, Enabled: true, Running: true, IfRunning: true, RestartOn: []string{resolvedDropin}})
+	}
+}
+
+// removeChrony gives chrony its own configuration back.
+func removeChrony(b *plan.Builder, h *module.Host) {
+	if h.Facts.Container != "" {
+		return
+	}
+	c := chronies[family(h)]
+	b.Add(
+		&resource.Original{Path: c.config, Header: module.Managed},
+		&resource.Unit{Name: c.unit, Enabled: true, Running: true, IfRunning: true, RestartOn: []string{c.config, c.dir + "/"},
+			After: []string{"original " + c.config}},
+	)
+}
+
+// remove takes the exporter away; the package stays.
+func (e exporter) remove(b *plan.Builder) {
+	b = b.After(b.Add(&resource.UnitAbsent{Name: e.Unit()}))
+	b.Add(&resource.Absent{Path: e.UnitFile()}, &resource.Absent{Path: e.EnvFile()}, &resource.Absent{Path: e.Path()})
 }

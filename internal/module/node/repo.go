@@ -23,7 +23,7 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	add := b.Tag("node_repo_upstream", "node_repo_add")
 	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
 		if r := s.Repository(h); name == "local" && r != nil {
-			localRepository(add, s, h, r)
+			localRepository(add, s, r)
 			continue
 		}
 		chosen := upstreams(s, h, name)

@@ -9,9 +9,13 @@ import (
 	"pigsty/internal/resource"
 )
 
-// resolvedStub is where systemd-resolved listens; hosts that name it in
-// resolv.conf have that file as a link, which must stay.
-const resolvedStub = "127.0.0.53"
+const (
+	resolvConf         = "/etc/resolv.conf"
+	resolvedDropin     = "/etc/systemd/resolved.conf.d/pigsty.conf"
+	resolvedUnit       = "systemd-resolved.service"
+	dhclientHook       = "/etc/dhcp/dhclient-enter-hooks.d/pigsty"
+	networkManagerFile = "/etc/NetworkManager/conf.d/pigsty.conf"
+)
 
 // resolver tells the host which name servers to ask.
 //
@@ -29,13 +33,28 @@ func resolver(b *plan.Builder, h *module.Host) {
 		return
 	}
 	b = b.Tag("node_resolv").Early()
-	if slices.Contains(h.Facts.DNS, resolvedStub) {
-		const dropin = "/etc/systemd/resolved.conf.d/pigsty.conf"
-		b.Add(resource.NewFile(dropin, resolvedFile(p, servers)))
-		b.Add(&resource.Unit{Name: "systemd-resolved.service", Enabled: true, Running: true, RestartOn: []string{dropin}})
+	if h.Facts.Resolved {
+		b.Add(resource.NewFile(resolvedDropin, resolvedFile(p, servers)))
+		b.Add(&resource.Unit{Name: resolvedUnit, Enabled: true, Running: true, RestartOn: []string{resolvedDropin}})
 		return
 	}
-	b.Add(resource.NewFile("/etc/resolv.conf", resolvFile(p, servers, h.Facts.DNS)))
+	b.Add(resource.NewFile(resolvConf, resolvFile(p, servers, h.Facts.DNS), resource.Keeping(module.Managed)))
+	if p.NodeStaticNetwork {
+		static(b.Tag("node_feature"), h)
+	}
+}
+
+// static keeps DHCP clients from writing resolv.conf anew: NetworkManager on EL,
+// dhclient on Debian.
+func static(b *plan.Builder, h *module.Host) {
+	if family(h) == "deb" {
+		b.Add(resource.NewFile(dhclientHook, header+"make_resolv_conf() { :; }\n"))
+		return
+	}
+	b.Add(
+		resource.NewFile(networkManagerFile, header+"[main]\ndns=none\n"),
+		&resource.Unit{Name: "NetworkManager.service", Enabled: true, Running: true, IfRunning: true, ReloadOn: []string{networkManagerFile}},
+	)
 }
 
 // resolvedFile returns the settings that put servers before those of the

@@ -41,7 +41,7 @@ func shell(b *plan.Builder, h *module.Host) {
 	})))
 
 	if p.NodeData != "" && p.NodeData != "/" {
-		b.Tag("node_data").Add(&resource.Dir{Path: p.NodeData})
+		b.Tag("node_data").Early().Add(&resource.Dir{Path: p.NodeData})
 	}
 }
 

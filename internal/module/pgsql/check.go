@@ -24,6 +24,7 @@ func Check(s *module.Site) diag.List {
 		c.checkUpstream(&l)
 		c.checkSources(s, &l)
 		c.checkLevels(&l)
+		c.checkMode(&l)
 		c.checkTemplate(s, &l)
 		c.checkFiles(s, &l)
 		for _, m := range c.once("pg_users", "pg_default_roles") {
@@ -215,8 +216,9 @@ func (c *Cluster) checkMembers(l *diag.List) {
 	}
 	if c.Params.PatroniMode == "remove" {
 		l.Add(diag.Diagnostic{
-			Severity: diag.Warning, Code: "not-supported", Pos: c.first().At("patroni_mode"),
-			Message: fmt.Sprintf("cluster %s keeps Patroni: taking it away is not supported", c.Name), Advice: "write pause to keep it from acting",
+			Severity: diag.Warning, Code: "no-patroni", Pos: c.first().At("patroni_mode"),
+			Message: fmt.Sprintf("cluster %s is left without Patroni: nobody takes over for its leader, changed parameters do not reach it, and its services and virtual address find no server", c.Name),
+			Advice:  "write pause to keep Patroni from acting",
 		})
 	}
 	for _, m := range c.Members {

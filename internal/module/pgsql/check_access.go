@@ -10,33 +10,33 @@ import (
 )
 
 // checkRules checks what is about more than one field of an access rule, and
-// that what it names exists.
+// that what it names exists. Rules that are defaults are right.
 func (m *Member) checkRules(l *diag.List) {
 	p := m.Params
-	for name, rules := range map[string][]HBARule{"pg_default_hba_rules": p.PgDefaultHBARules, "pg_hba_rules": p.PgHBARules} {
-		for _, r := range rules {
-			m.checkRule(name, r, false, l)
-		}
-	}
-	for name, rules := range map[string][]HBARule{"pgb_default_hba_rules": p.PgbDefaultHBARules, "pgb_hba_rules": p.PgbHBARules} {
-		for _, r := range rules {
-			m.checkRule(name, r, true, l)
+	known := append(roleNames(p.roles()), "all")
+	for _, list := range []struct {
+		name   string
+		rules  []HBARule
+		pooler bool
+	}{
+		{"pg_default_hba_rules", p.PgDefaultHBARules, false}, {"pg_hba_rules", p.PgHBARules, false},
+		{"pgb_default_hba_rules", p.PgbDefaultHBARules, true}, {"pgb_hba_rules", p.PgbHBARules, true},
+	} {
+		for _, r := range list.rules {
+			if !r.Pos.IsZero() {
+				m.checkRule(list.name, r, list.pooler, known, l)
+			}
 		}
 	}
 }
 
-// checkRule checks one rule of the list called name.
-func (m *Member) checkRule(name string, r HBARule, pooler bool, l *diag.List) {
-	at := func(fields ...string) diag.Pos {
-		if r.Pos.IsZero() {
-			return r.Pos
-		}
-		return m.Field(name, r.Pos, fields...)
-	}
+// checkRule checks one rule of the list called name; known are the users.
+func (m *Member) checkRule(name string, r HBARule, pooler bool, known []string, l *diag.List) {
+	at := func(fields ...string) diag.Pos { return m.Field(name, r.Pos, fields...) }
+	written := m.FieldValue(name, r.Pos, "rules").Items
 	for i, line := range r.Rules {
 		if fault := hbaFault(line, pooler); fault != "" {
-			l.Fail(at("rules"), "invalid-rule", fmt.Sprintf("line %d of the access rule %s cannot be read: %s", i+1, r.Title, fault),
-				"write it like host all all 10.0.0.0/8 scram-sha-256")
+			l.Fail(written[i].Pos, "invalid-rule", "a line of the access rule cannot be read: "+fault, "write it like host all all 10.0.0.0/8 scram-sha-256")
 		}
 	}
 	if len(r.Rules) > 0 {
@@ -56,7 +56,7 @@ func (m *Member) checkRule(name string, r HBARule, pooler bool, l *diag.List) {
 	if fields, fault := hbaFields(r.User); fault != "" || len(fields) != 1 && r.User != "" {
 		l.Fail(at("user"), "invalid-rule", "user of the access rule is no list of users: "+r.User, "separate names by commas, and quote those that have blanks")
 	} else if len(fields) == 1 {
-		m.checkNamed(m.checkAliases(fields[0], at("user"), l), "user", append(roleNames(m.Params.roles()), "all"), at("user"), l)
+		m.checkNamed(m.checkAliases(fields[0], at("user"), l), "user", known, at("user"), l)
 	}
 }
 

@@ -184,6 +184,6 @@ func (m *Member) checkExtension(e Extension, d Database, l *diag.List) {
 		return
 	}
 	l.Warn(at, "missing-library",
-		fmt.Sprintf("extension %s of database %s works only with %s in pg_libs of cluster %s", e.Name, d.Name, library, m.Cluster.Name),
+		fmt.Sprintf("extension %s of database %s works only with %s in pg_libs", e.Name, d.Name, library),
 		"write pg_libs: '"+library+", "+libraries+"'")
 }

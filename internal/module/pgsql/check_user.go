@@ -66,6 +66,6 @@ func (m *Member) checkSetting(name, of string, at diag.Pos, l *diag.List) {
 func (m *Member) checkParameters(l *diag.List) {
 	v, _ := m.Vars.Get("pg_parameters")
 	for _, p := range v.Value.Pairs {
-		m.checkSetting(p.Key, "cluster "+m.Cluster.Name, p.KeyPos, l)
+		m.checkSetting(p.Key, "pg_parameters", p.KeyPos, l)
 	}
 }

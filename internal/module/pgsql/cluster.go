@@ -77,7 +77,7 @@ func findClusters(s *module.Site) []*Cluster {
 // relate finds the clusters that c belongs together with.
 func (c *Cluster) relate(all []*Cluster) {
 	for _, other := range all {
-		if c.standby() && other != c && other.at(c.Primary.Params.PgUpstream) != nil {
+		if c.standby() && other != c && other.serves(c.Primary.Params.PgUpstream) {
 			c.Source = other
 		}
 		if c.first().sharded() && other.first().sharded() && other.first().scopeName() == c.first().scopeName() {
@@ -85,6 +85,9 @@ func (c *Cluster) relate(all []*Cluster) {
 		}
 	}
 }
+
+// serves reports whether ip is a member's address, or the cluster's virtual one.
+func (c *Cluster) serves(ip string) bool { return c.at(ip) != nil || c.vip() == ip }
 
 // standby reports whether the inventory makes the whole cluster follow another.
 func (c *Cluster) standby() bool { return c.Primary != nil && c.Primary.Params.PgUpstream != "" }

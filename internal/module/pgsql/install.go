@@ -7,6 +7,7 @@ import (
 
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
+	"pigsty/internal/secret"
 )
 
 // debianUID is the id that the superuser has on Debian and Ubuntu unless the
@@ -73,12 +74,12 @@ func (m *Member) addPackages(b *plan.Builder) {
 			resource.NewFile("/etc/postgresql-common/createcluster.conf", managed+"\ncreate_main_cluster = false\n"),
 		)
 	}
-	b.Tag("pg_pkg").Add(&resource.Packages{Items: expandPackages(m.Facts.Family, p.PgPackages, version(p), "pg_packages")})
+	b.Tag("pg_pkg").Add(&resource.Packages{Items: expandPackages(m.Facts.Family, m.packages(), version(p), "pg_packages")})
 	m.addExtensionPackages(b)
 	if m.Facts.Family == "deb" {
 		b.Tag("pg_pkg", "pg_post").Add(&resource.UnitAbsent{Name: "postgresql.service"})
 	}
-	b.Tag("pg_link").Add(&resource.Link{Path: path.Dir(p.PgBinDir), Target: m.programHome()})
+	m.addProgramLink(b)
 }
 
 // addExtensionPackages adds the packages of pg_extensions.
@@ -87,14 +88,6 @@ func (m *Member) addExtensionPackages(b *plan.Builder) {
 	if items := expandPackages(m.Facts.Family, p.PgExtensions, version(p), "pg_extensions"); len(items) > 0 {
 		b.Tag("pg_pkg", "pg_ext", "pg_extension").Add(&resource.Packages{Items: items})
 	}
-}
-
-// programHome returns where the packages put the programs of one major version.
-func (m *Member) programHome() string {
-	if m.Facts.Family == "rpm" {
-		return "/usr/pgsql-" + version(m.Params)
-	}
-	return "/usr/lib/postgresql/" + version(m.Params)
 }
 
 // addDirectories adds the directories of the instance. /pg leads to them
@@ -149,10 +142,16 @@ func (m *Member) addEnvironment(b *plan.Builder) {
 		"export PGDATABASE=" + p.PgPrimaryDb,
 	}, "\n")+"\n"))
 	var pass strings.Builder
-	for _, u := range p.systemUsers() {
-		if secret := p.password(User{Name: u}); !secret.IsEmpty() {
-			pass.WriteString("*:*:*:" + passField(u) + ":" + passField(secret.Reveal()) + "\n")
+	know := func(user string, password secret.Value) {
+		if !password.IsEmpty() {
+			pass.WriteString("*:*:*:" + passField(user) + ":" + passField(password.Reveal()) + "\n")
 		}
+	}
+	for _, name := range p.systemUsers() {
+		know(name, p.password(User{Name: name}))
+	}
+	for _, u := range m.shardUsers() {
+		know(u.Name, u.Password)
 	}
 	b.Tag("pg_pass", "pg_bootstrap").Add(resource.NewFile(p.PgDbsuHome+"/.pgpass", pass.String(),
 		resource.Mode(0o600), resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking("*:")))

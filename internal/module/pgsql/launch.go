@@ -128,8 +128,8 @@ func (c *Cluster) addDynamicConfig(b *plan.Builder) []string {
 	b = b.After(follows)
 	desired := dynamicConfig(m).plain()
 	delete(desired, "standby_cluster") // which is not only compared, see patroni.Standby
-	if m.Params.PatroniMode == "pause" {
-		desired["pause"] = true
+	if m.Params.PatroniMode != "default" {
+		patroni.Pause(desired)
 	}
 	b.AddOnLeader(c.Name, c.addresses(), patroni.DynamicConfig{API: c.api(), Cluster: m.scopeName(), Desired: desired})
 	id := b.Tag("pg_restart").AddOnLeader(c.Name, c.addresses(), patroni.RollingRestart{API: c.api(), Cluster: m.scopeName()})

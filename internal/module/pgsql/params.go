@@ -115,7 +115,7 @@ type Params struct {
 
 	PgbackrestEnabled    bool                                `param:"pgbackrest_enabled" default:"true" level:"cluster" group:"PG_BACKUP" doc:"Whether pgBackRest archives WAL and makes backups."`
 	PgbackrestLogDir     string                              `param:"pgbackrest_log_dir" default:"/pg/log/pgbackrest" format:"path" level:"cluster" group:"PG_BACKUP" doc:"Directory of pgBackRest's logs."`
-	PgbackrestMethod     string                              `param:"pgbackrest_method" default:"local" usual:"local,minio" level:"cluster" group:"PG_BACKUP" doc:"Which entry of pgbackrest_repo holds the backups."`
+	PgbackrestMethod     string                              `param:"pgbackrest_method" default:"local" level:"cluster" group:"PG_BACKUP" doc:"Which entry of pgbackrest_repo holds the backups."`
 	PgbackrestInitBackup bool                                `param:"pgbackrest_init_backup" default:"true" level:"cluster" group:"PG_BACKUP" doc:"Whether a new cluster is backed up at once."`
 	PgbackrestRepo       map[string]map[string]param.Setting `param:"pgbackrest_repo" default:"@pgbackrest_repo" secrets:"s3_key,s3_key_secret,s3_token,cipher_pass,azure_key,sftp_private_key_passphrase" level:"global/cluster" group:"PG_BACKUP" doc:"Backup repositories by name: options of pgBackRest, with underscores and without repo1- before them. ${pg_cluster} stands for the cluster's name."`
 

@@ -123,6 +123,9 @@ func (m *Member) patroniAPI() mapping {
 	p := m.Params
 	allowed := append(m.Cluster.addresses(), m.Cluster.Infra...)
 	allowed = append(allowed, m.Cluster.Admin)
+	for _, other := range m.Cluster.Shards { // the leaders of the parts tell the coordinator where they are
+		allowed = append(allowed, other.Name())
+	}
 	slices.Sort(allowed)
 	allowed = slices.Compact(allowed)
 	addr := fmt.Sprintf("%s:%d", m.Name(), p.PatroniPort)
@@ -224,7 +227,7 @@ func (m *Member) postgresql() mapping {
 
 // hbaRules returns the lines of pg_hba.conf on m.
 func (m *Member) hbaRules() []string {
-	return hbaLines(slices.Concat(m.Params.PgDefaultHBARules, m.Params.PgHBARules), m.scope(false))
+	return hbaLines(slices.Concat(m.Params.PgDefaultHBARules, m.shardRules(), m.Params.PgHBARules), m.scope(false))
 }
 
 // local returns the parameters of this server alone.

@@ -16,7 +16,7 @@ var tags = []string{
 	"pgsql", "pg_install", "pg_dbsu", "pg_dbsu_create", "pg_dbsu_sudo", "pg_pkg", "pg_pre", "pg_ext", "pg_extension", "pg_post",
 	"pg_link", "pg_path", "pg_dir", "pg_bin", "pg_alias",
 	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd",
-	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_file", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload",
+	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_file", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload", "pg_patroni",
 	"pg_provision", "pg_init", "pg_user", "pg_db", "pg_db_baseline",
 	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init", "pgbackrest_backup", "pg_crontab",
 	"pg_access", "pgbouncer", "pgbouncer_dir", "pgbouncer_config", "pgbouncer_hba", "pgbouncer_user", "pgbouncer_launch", "pgbouncer_reload",
@@ -73,11 +73,15 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addBackup(b)
 			if m.Params.PatroniEnabled {
 				boot := b.Tag("pg_bootstrap", "patroni")
-				m.addPatroniConfig(boot.Tag("pg_config"))
-				if m.primary() {
-					c.addAccountInEtcd(boot, s)
+				if c.standalone() {
+					m.addServerUnit(boot)
+				} else {
+					m.addPatroniConfig(boot.Tag("pg_config"))
+					if m.primary() {
+						c.addAccountInEtcd(boot, s)
+					}
+					m.addLaunch(boot)
 				}
-				m.addLaunch(boot)
 				m.addDrift(boot)
 				m.addHBA(boot)
 				m.addFiles(boot, s)
@@ -96,6 +100,13 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			}
 			m.addVIP(b.Tag("pg_access"), s)
 			out = append(out, b.Steps()...)
+		}
+		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" && !c.standalone() {
+			var done []string
+			for _, step := range out {
+				done = append(done, step.ID())
+			}
+			out = append(out, c.addRemoval(covered, done)...)
 		}
 		return append(out, addServices(s, c, covered)...)
 	})
@@ -117,8 +128,11 @@ func (c *Cluster) addContents(out *[]*plan.Step, s *module.Site) []string {
 		return nil
 	}
 	b := c.first().builder().Tag("postgres")
-	c.addLeaderReady(b.Tag("pg_bootstrap", "patroni"))
-	configured := append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
+	var configured []string
+	if !c.standalone() {
+		c.addLeaderReady(b.Tag("pg_bootstrap", "patroni"))
+		configured = append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
+	}
 	var roles []string
 	if c.writable() {
 		c.addRepository(b.After(configured...))

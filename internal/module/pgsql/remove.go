@@ -143,6 +143,7 @@ func (m *Member) removeServer(b *plan.Builder, whole bool, after []string) strin
 		impact = resource.ImpactFailover
 	}
 	b = b.Tag(role).After(after...).After(plan.ID(m.Name(), "unit absent pgbouncer.service"))
+	m.removeServerUnit(b)
 	b.Add(&resource.UnitAbsent{Name: "patroni.service", Impact: impact})
 	return b.Add(m.stopped(impact))
 }
@@ -164,6 +165,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(pool, "/etc/systemd/system/pgbouncer.service")
 	tree(server, "/etc/patroni")
 	file(server, "/etc/systemd/system/patroni.service")
+	file(server, "/etc/systemd/system/"+postgresUnit)
 	file(server, m.tmpfiles())
 	file(server, "/etc/profile.d/pgsql.sh")
 	file(server, "/etc/profile.d/pg-alias.sh")
@@ -192,7 +194,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	}
 	if p.PgRmPkg {
 		var names []string
-		for _, list := range [][]string{p.PgExtensions, p.PgPackages} {
+		for _, list := range [][]string{p.PgExtensions, m.packages()} {
 			for _, item := range expandPackages(m.Facts.Family, list, version(p), "") {
 				names = append(names, item.Name)
 			}

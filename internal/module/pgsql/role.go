@@ -76,8 +76,8 @@ func (m *Member) role(u User) postgres.Role {
 	}
 	r := postgres.Role{
 		Server: m.server(), Name: u.Name, State: postgres.State(u.State),
-		Password: p.password(u),
-		Login:    postgres.Maybe(u.Login), Superuser: power(u.Superuser),
+		Password: p.password(u), MD5: p.PgPwdEnc == "md5",
+		Login: postgres.Maybe(u.Login), Superuser: power(u.Superuser),
 		CreateDB: power(u.CreateDB), CreateRole: power(u.CreateRole),
 		Inherit: postgres.Maybe(u.Inherit), Replication: power(u.Replication),
 		BypassRLS: power(u.BypassRLS), ConnLimit: postgres.Maybe(u.ConnLimit),

@@ -16,7 +16,7 @@ func (c *Cluster) source() mapping {
 	p := c.Primary.Params
 	hosts, port := []string{p.PgUpstream}, p.PgPort
 	if c.Source != nil {
-		port = c.Source.at(p.PgUpstream).Params.PgPort
+		port = c.Source.Params.PgPort
 		for _, m := range c.Source.Members {
 			if m.promotable() && m.Params.PgPort == port && m.Name() != p.PgUpstream {
 				hosts = append(hosts, m.Name())
@@ -53,7 +53,7 @@ func (c *Cluster) checkUpstream(l *diag.List) {
 	if c.Source == nil {
 		return
 	}
-	own, of := c.Primary, c.Source.at(c.Primary.Params.PgUpstream)
+	own, of := c.Primary, c.Source.first()
 	differ := func(name, a, b, advice string) {
 		if a != b {
 			l.Add(diag.Diagnostic{

@@ -53,7 +53,7 @@ func (m *Member) removeVIP(b *plan.Builder) {
 // vipManager reports whether every member gets the package vip-manager.
 func (c *Cluster) vipManager() bool {
 	for _, m := range c.Members {
-		items := expandPackages(m.Facts.Family, m.Params.PgPackages, version(m.Params), "")
+		items := expandPackages(m.Facts.Family, m.packages(), version(m.Params), "")
 		if !slices.ContainsFunc(items, func(i resource.PackageItem) bool { return i.Name == "vip-manager" }) {
 			return false
 		}
@@ -111,26 +111,37 @@ func (m *Member) keepalivedFile() string {
 	return node.KeepalivedDir + "/pgsql-" + m.Cluster.Name + ".conf"
 }
 
-// routerID returns the virtual router id of the cluster's address. It follows
-// from the cluster's name, so that it never changes, and passes over ids that
-// nodes use for addresses of their own. Members tell each other by unicast,
-// so that clusters with equal ids do not hear each other.
+// routerIDs are the virtual router ids of the clusters' addresses.
+type routerIDs map[*Cluster]int
+
+// routerID returns the id of c's address. It follows from the cluster's name, so
+// that it hardly ever changes, and passes over the ids of other clusters and of
+// nodes' own addresses. Members tell each other by unicast; one that is alone
+// in its cluster has nobody to tell, and speaks to the whole network.
 func (c *Cluster) routerID(s *module.Site) int {
-	taken := map[int]bool{}
-	for _, h := range s.Hosts() {
-		if id := module.Params[node.Params](h).VipVrid; id != nil {
-			taken[*id] = true
+	return module.Derive(s, func(s *module.Site) routerIDs {
+		taken := map[int]bool{}
+		for _, h := range s.Hosts() {
+			if id := module.Params[node.Params](h).VipVrid; id != nil {
+				taken[*id] = true
+			}
 		}
-	}
-	id := int(crc32.ChecksumIEEE([]byte(c.Name))%254) + 1
-	for range 254 {
-		if !taken[id] {
-			break
+		clusters := slices.Clone(Clusters(s))
+		slices.SortFunc(clusters, func(a, b *Cluster) int { return strings.Compare(a.Name, b.Name) })
+		ids := routerIDs{}
+		for _, c := range clusters {
+			id := int(crc32.ChecksumIEEE([]byte(c.Name))%maxRouterID) + 1
+			for tries := 1; taken[id] && tries < maxRouterID; tries++ {
+				id = id%maxRouterID + 1
+			}
+			taken[id], ids[c] = true, id
 		}
-		id = id%254 + 1
-	}
-	return id
+		return ids
+	})[c]
 }
+
+// maxRouterID is the highest id that vip_vrid takes.
+const maxRouterID = 254
 
 // removeKeepalived takes the cluster's address from keepalived on m's host, and
 // keepalived too unless the node has an address of its own.

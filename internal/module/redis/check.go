@@ -134,7 +134,7 @@ func (c *cluster) checkNative(l *diag.List) {
 	total, each := c.instances(), 1+first.RedisClusterReplicas
 	if total > 0 && total/each < leastMasters {
 		l.Fail(first.At("redis_mode"), "few-masters",
-			fmt.Sprintf("the %d instances of %s make %d masters with %d replicas each, and a native cluster needs %d",
+			fmt.Sprintf("the %d instances of %s make %d masters (redis_cluster_replicas %d), and a native cluster needs %d",
 				total, c.name, total/each, first.RedisClusterReplicas, leastMasters),
 			fmt.Sprintf("have %d instances, or fewer redis_cluster_replicas", leastMasters*each))
 	}

@@ -23,7 +23,7 @@ type Params struct {
 	RedisMaxMemory       string            `param:"redis_max_memory" default:"1GB" format:"size" level:"cluster/instance" group:"REDIS" doc:"Memory that each instance may use for data."`
 	RedisMemPolicy       string            `param:"redis_mem_policy" default:"allkeys-lru" enum:"allkeys-lru,allkeys-lfu,allkeys-random,volatile-lru,volatile-lfu,volatile-random,volatile-ttl,noeviction" level:"cluster" group:"REDIS" doc:"What is evicted when that memory is full."`
 	RedisPassword        secret.Value      `param:"redis_password" default:"" level:"cluster" group:"REDIS" doc:"Password of every instance of the cluster; empty for none."`
-	RedisRdbSave         []string          `param:"redis_rdb_save" default:"[1200 1]" level:"cluster" group:"REDIS" doc:"When snapshots are written: seconds and number of changes. Empty for never."`
+	RedisRdbSave         []string          `param:"redis_rdb_save" default:"[1200 1]" format:"snapshot" level:"cluster" group:"REDIS" doc:"When snapshots are written: seconds and number of changes. Empty for never."`
 	RedisAofEnabled      bool              `param:"redis_aof_enabled" default:"false" level:"cluster" group:"REDIS" doc:"Whether every change is logged to disk."`
 	RedisRenameCommands  map[string]string `param:"redis_rename_commands" default:"{}" level:"cluster" group:"REDIS" doc:"New names for commands; an empty one disables the command."`
 	RedisClusterReplicas int               `param:"redis_cluster_replicas" default:"1" min:"0" level:"cluster" group:"REDIS" doc:"Replicas of each master in a native cluster."`

@@ -85,7 +85,7 @@ func (b comeback) member(ctx context.Context, name string, replica bool, done fu
 // condition says how the member is, for people who wait for it.
 func (m Member) condition() string {
 	text := fmt.Sprintf("%s, %s", orUnknown(m.Role), orUnknown(m.State))
-	if !m.Leads() && m.Lag != 0 {
+	if !m.Leads() && m.Lag > 0 {
 		text += fmt.Sprintf(", %d bytes behind", m.Lag)
 	}
 	if m.PendingRestart {

@@ -58,7 +58,23 @@ func (d DynamicConfig) differences(have Tree) []difference {
 	}
 	out := compare(have, want)
 	out = append(out, compare(have, Tree{"postgresql": map[string]any{"parameters": drop}})...)
+	if ours, _ := object(have["pigsty"]); ours["paused"] == true && want["pause"] == nil {
+		out = append(out, compare(have, Tree{"pause": nil, "pigsty": map[string]any{"paused": nil}})...)
+	}
 	return append(out, compare(have, Tree{"pigsty": map[string]any{"parameters": anys(declared)}})...)
+}
+
+// Pause makes t pause the cluster. That it was t is kept in it, so that the
+// cluster goes on when a later one does not say so, but not when somebody else
+// paused it.
+func Pause(t Tree) {
+	t["pause"] = true
+	ours, _ := object(t["pigsty"])
+	if ours == nil {
+		ours = map[string]any{}
+	}
+	ours["paused"] = true
+	t["pigsty"] = ours
 }
 
 func parameters(t Tree) map[string]any {

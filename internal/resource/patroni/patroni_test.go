@@ -26,11 +26,12 @@ type fake struct {
 	mu      sync.Mutex
 	config  map[string]any
 	members []Member
+	starts  map[string]int // how often each member's server was started again
 	calls   []string
 }
 
 func newFake(t *testing.T, members ...Member) *fake {
-	f := &fake{config: map[string]any{"ttl": 30.0, "loop_wait": 0.1, "postgresql": map[string]any{
+	f := &fake{starts: map[string]int{}, config: map[string]any{"ttl": 30.0, "loop_wait": 0.1, "postgresql": map[string]any{
 		"use_slots": true, "parameters": map[string]any{"max_connections": 100.0, "work_mem": "1GB", "jit": "off", "byhand": "1"}}}}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Close)
@@ -83,9 +84,11 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 			state = "running"
 		}
 		reply(map[string]any{"state": state, "role": role, "pending_restart": m.PendingRestart, "server_version": 170005,
+			"postmaster_start_time": fmt.Sprintf("start %d of %s", f.starts[m.Name], m.Name), "pause": f.config["pause"],
 			"pending_restart_reason": m.PendingRestartReason, "xlog": map[string]any{"location": 5, "replayed_location": 5}})
 	case "POST /restart":
 		f.calls = append(f.calls, "restart "+f.members[who].Name)
+		f.starts[f.members[who].Name]++
 		f.members[who].PendingRestart = false
 	case "POST /switchover":
 		f.calls = append(f.calls, fmt.Sprint("switchover ", in["leader"], " ", in["candidate"]))
@@ -94,11 +97,24 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 			switch m.Name {
 			case in["leader"]:
 				m.Role, m.PendingRestart = "replica", false
+				f.starts[m.Name]++
 			case in["candidate"]:
 				m.Role = "leader"
 			}
 		}
+	case "POST /failover":
+		f.calls = append(f.calls, fmt.Sprint("failover ", in["candidate"]))
+		for i := range f.members {
+			m := &f.members[i]
+			if m.Role = "replica"; m.Name == in["candidate"] {
+				m.Role, m.State = "leader", "running"
+			}
+		}
+	case "POST /reinitialize":
+		f.calls = append(f.calls, "reinitialize "+f.members[who].Name)
+		f.starts[f.members[who].Name]++
 	case "POST /reload":
+		f.calls = append(f.calls, "reload "+f.members[who].Name)
 		w.WriteHeader(http.StatusAccepted)
 	default:
 		w.WriteHeader(http.StatusNotFound)

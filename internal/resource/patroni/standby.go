@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"pigsty/internal/resource"
-	"pigsty/internal/resource/postgres"
 )
 
 // Standby says whose changes a whole cluster follows: a server of another
@@ -23,8 +22,8 @@ type Standby struct {
 
 var _ resource.Requirer = Standby{}
 
-// Key is postgres.PromotionKey: a host can have one Standby.
-func (Standby) Key() string { return postgres.PromotionKey }
+// Key is resource.PromotionKey: a host can have one Standby.
+func (Standby) Key() string { return resource.PromotionKey }
 
 // Requires returns After.
 func (s Standby) Requires() []string { return s.After }

@@ -117,6 +117,11 @@ const progressEvery = 3 * time.Second
 
 // Apply makes the backup.
 func (b Backup) Apply(ctx context.Context, h *resource.Host) error {
+	// Until its first checkpoint the control file of a server that was promoted
+	// has the timeline of before, which pgBackRest refuses.
+	if err := b.pass(h).run(ctx, maintenance, "CHECKPOINT"); err != nil {
+		return fmt.Errorf("backup of %s: checkpoint: %w", b.Name, err)
+	}
 	done := make(chan struct{})
 	defer close(done)
 	go b.watch(ctx, h, done)

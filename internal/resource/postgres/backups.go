@@ -52,8 +52,8 @@ type ServerSeen struct {
 	Timeline     int       `json:"timeline,omitempty"`
 	LSN          string    `json:"lsn,omitempty"`
 	NextXID      uint64    `json:"next_xid,omitempty"`
-	LastArchived time.Time `json:"last_archived,omitzero"` // when a segment was archived last; the epoch if never
-	LastFailed   time.Time `json:"last_failed,omitzero"`   // when archiving one failed last; the epoch if never
+	LastArchived time.Time `json:"last_archived,omitzero"` // when a segment was archived last
+	LastFailed   time.Time `json:"last_failed,omitzero"`   // when archiving one failed last
 	FailedWAL    string    `json:"failed_wal,omitempty"`
 }
 
@@ -75,7 +75,7 @@ FROM pg_stat_archiver`
 
 // Diff returns one attribute, which SeenBackups reads.
 func (b Backups) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
-	seen := BackupsSeen{Now: time.Now()}
+	seen := BackupsSeen{Sets: []BackupSet{}, Now: time.Now()}
 	var err error
 	if seen.Server, err = b.server(ctx, h); err != nil {
 		return resource.Change{}, err
@@ -105,6 +105,11 @@ func (b Backups) server(ctx context.Context, h *resource.Host) (ServerSeen, erro
 	})
 	if errors.Is(err, errNotRunning) {
 		return ServerSeen{}, nil
+	}
+	for _, at := range []*time.Time{&s.LastArchived, &s.LastFailed} {
+		if at.Unix() == 0 { // never
+			*at = time.Time{}
+		}
 	}
 	return s, serverError(err)
 }

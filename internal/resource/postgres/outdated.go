@@ -40,7 +40,7 @@ func (o Outdated) Diff(ctx context.Context, h *resource.Host) (resource.Change, 
 	if errors.Is(err, fs.ErrNotExist) || len(names) == 0 || st.Active == "active" && !pending {
 		return resource.Change{}, nil
 	}
-	return resource.Change{Action: resource.Remove, Reason: "it is of the time line that is left", Impact: resource.ImpactDataLoss,
+	return resource.Change{Action: resource.Remove, Reason: "it is of the timeline that is given up", Impact: resource.ImpactDataLoss,
 		Note: "Patroni copies the leader's when it starts"}, err
 }
 

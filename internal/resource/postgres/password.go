@@ -30,12 +30,16 @@ var (
 	scramVerifier = regexp.MustCompile(`^SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$`)
 )
 
-// verifier returns what the server is given for a declared password: itself if
-// it is a verifier already, otherwise a new SCRAM-SHA-256 verifier, so that the plain
-// password reaches neither the server nor its log.
-func verifier(password string) (string, error) {
+// verifier returns what the server is given for the declared password of role: itself
+// if it is a verifier already, otherwise a new one, so that the plain password
+// reaches neither the server nor its log. It is a SCRAM-SHA-256 verifier unless an
+// old md5 one is asked for.
+func verifier(role, password string, old bool) (string, error) {
 	if md5Verifier.MatchString(password) || scramVerifier.MatchString(password) {
 		return password, nil
+	}
+	if old {
+		return md5Of(role, password), nil
 	}
 	salt := make([]byte, scramSalt)
 	_, _ = rand.Read(salt) // never fails (crypto/rand)
@@ -58,6 +62,12 @@ func scram(password string, salt []byte, iterations int) (string, error) {
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, b64(salt), b64(stored[:]), b64(sum("Server Key"))), nil
 }
 
+// md5Of computes the verifier of before SCRAM: pg_md5_encrypt in md5_common.c.
+func md5Of(role, password string) string {
+	sum := md5.Sum([]byte(password + role))
+	return "md5" + hex.EncodeToString(sum[:])
+}
+
 // matches reports whether the stored verifier of role is the one for the
 // declared password.
 func matches(role, password, stored string) bool {
@@ -67,8 +77,7 @@ func matches(role, password, stored string) bool {
 	case md5Verifier.MatchString(password) || scramVerifier.MatchString(password):
 		return false
 	case md5Verifier.MatchString(stored):
-		sum := md5.Sum([]byte(password + role))
-		return stored == "md5"+hex.EncodeToString(sum[:])
+		return stored == md5Of(role, password)
 	}
 	m := scramVerifier.FindStringSubmatch(stored)
 	if m == nil {

@@ -18,6 +18,7 @@ type Progress struct {
 	Phase   string `json:"phase"`
 	Set     string `json:"set"`
 	Whole   bool   `json:"whole"`
+	Aside   bool   `json:"aside,omitempty"` // whether the data directory was moved away
 }
 
 // The phases of a Restore: members are being stopped, the files are there, the

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -28,18 +30,8 @@ func (r Restore) recover(ctx context.Context, h *resource.Host) error {
 	}
 	ended := false // whether the target was given up because there is nothing after it
 	for last := ""; ; {
-		err := r.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) error {
-			var recovery bool
-			if err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&recovery); err != nil {
-				return err
-			}
-			if recovery {
-				return errNotRunning
-			}
-			return nil
-		})
-		if err == nil {
-			return nil
+		if leads, err := r.leads(ctx, h); err != nil || leads {
+			return err
 		}
 		st, err := h.Units.Show(ctx, RecoveryUnit)
 		journal := recoveryJournal(ctx, h)
@@ -52,7 +44,7 @@ func (r Restore) recover(ctx context.Context, h *resource.Host) error {
 			}
 		case gone && strings.Contains(journal, earlyEnd):
 			return fmt.Errorf("the target is not in the archive after backup %s. The data directory is restored, and the cluster is down: "+
-				"ask for another target or an earlier backup; journal of %s:\n%s", r.Set, RecoveryUnit, journal)
+				"ask for another target, an earlier backup, or --latest to have all of it back; journal of %s:\n%s", r.Set, RecoveryUnit, journal)
 		case gone:
 			return fmt.Errorf("the server ended while it recovered; journal of %s:\n%s", RecoveryUnit, journal)
 		case time.Since(begin) > recoveryTimeout:
@@ -68,6 +60,22 @@ func (r Restore) recover(ctx context.Context, h *resource.Host) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// leads reports whether the server has become a primary. Nobody asks it before
+// it is done with the WAL: it would log each attempt.
+func (r Restore) leads(ctx context.Context, h *resource.Host) (bool, error) {
+	if _, err := h.Files.Stat(path.Join(r.Data, "recovery.signal")); !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	recovery := true
+	err := r.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&recovery)
+	})
+	if errors.Is(err, errNotRunning) {
+		return false, nil
+	}
+	return !recovery, serverError(err)
 }
 
 // recoveryJournal returns the last log lines of the server that recovers, none

@@ -97,9 +97,9 @@ func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
 	if err != nil {
 		return err
 	}
-	p := Progress{Cluster: r.Name, Request: r.Request, Set: r.Set, Whole: r.Whole}
+	p := Progress{Cluster: r.Name, Request: r.Request, Phase: PhaseBegun, Set: r.Set, Whole: r.Whole}
 	if phase != PhaseRestored {
-		if err := r.restore(ctx, h); err != nil {
+		if err := r.restore(ctx, h, p); err != nil {
 			return err
 		}
 		p.Phase = PhaseRestored
@@ -118,7 +118,7 @@ func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
 }
 
 // restore puts the files of the backup in place of those that are there.
-func (r Restore) restore(ctx context.Context, h *resource.Host) error {
+func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) error {
 	if err := h.Units.Stop(ctx, RecoveryUnit); err != nil { // of another target that was not reached
 		if st, showErr := h.Units.Show(ctx, RecoveryUnit); showErr == nil && st.Active == "active" {
 			return err
@@ -127,26 +127,47 @@ func (r Restore) restore(ctx context.Context, h *resource.Host) error {
 	if pid, err := r.stopped().postmaster(h); err != nil || pid != 0 {
 		return errors.Join(err, fmt.Errorf("the server of %s still runs, as process %d", r.Data, pid))
 	}
-	user := r.withDefaults().User
-	switch _, err := h.Files.Stat(r.Aside); {
-	case r.Aside != "" && errors.Is(err, fs.ErrNotExist):
-		if _, err := h.Commands.Run(ctx, resource.Command{Args: []string{"mv", r.Data, r.Aside}, Dir: "/"}); err != nil {
-			return fmt.Errorf("setting %s aside: %w", r.Data, err)
-		}
-		if err := h.Files.Mkdir(r.Data, 0o700, resource.Owner{User: user, Group: user}); err != nil {
-			return err
-		}
-	case r.Aside == "":
+	if r.Aside == "" {
 		if err := r.unarchived(h); err != nil {
 			return err
 		}
+	} else if err := r.moveAway(ctx, h, p); err != nil {
+		return err
 	}
 	done := make(chan struct{})
 	defer close(done)
 	go r.watch(ctx, h, done)
 	args := append([]string{"pgbackrest", "--config=" + r.Config, "--stanza=" + r.Stanza, "--set=" + r.Set, "--force"}, r.Target...)
-	_, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: user, Dir: "/"})
+	_, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: r.withDefaults().User, Dir: "/"})
 	return err
+}
+
+// moveAway sets the data directory aside, once.
+func (r Restore) moveAway(ctx context.Context, h *resource.Host, p Progress) error {
+	last, err := readProgress(h)
+	if err != nil {
+		return err
+	}
+	if last == nil || last.Request != r.Request || !last.Aside {
+		_, present := h.Files.Stat(r.Data)
+		_, aside := h.Files.Stat(r.Aside)
+		switch {
+		case errors.Is(aside, fs.ErrNotExist):
+			if _, err := h.Commands.Run(ctx, resource.Command{Args: []string{"mv", r.Data, r.Aside}, Dir: "/"}); err != nil {
+				return fmt.Errorf("setting %s aside: %w", r.Data, err)
+			}
+		case aside != nil:
+			return aside
+		case present == nil: // else an earlier run was cut right after the move
+			return fmt.Errorf("%s is there already, from an earlier restore: remove it or move it away", r.Aside)
+		}
+		p.Aside = true
+		if err := writeProgress(h, p); err != nil {
+			return err
+		}
+	}
+	user := r.withDefaults().User
+	return h.Files.Mkdir(r.Data, 0o700, resource.Owner{User: user, Group: user})
 }
 
 // unarchived refuses to remove WAL that is nowhere else. A server that stops
@@ -168,8 +189,8 @@ func (r Restore) unarchived(h *resource.Host) error {
 	if len(ready) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d segments of WAL from %s on are in %s/pg_wal and in no archive: the restore would lose them. "+
-		"Mend the archive, or set the data directory aside by backup: true in pg_pitr", len(ready), ready[0], r.Data)
+	return fmt.Errorf("WAL from segment %s on is in %s/pg_wal and in no archive (segments: %d): the restore would lose it. "+
+		"Mend the archive, or set the data directory aside by backup: true in pg_pitr", ready[0], r.Data, len(ready))
 }
 
 // percentage is how pgBackRest's log says how far a restore is.

@@ -23,6 +23,7 @@ type Role struct {
 	// the role's password alone. A plain password matches a stored md5 or
 	// SCRAM verifier that was made from it.
 	Password secret.Value
+	MD5      bool // a new verifier is an md5 one, for clients that know no SCRAM
 
 	Login, Superuser, CreateDB, CreateRole, Inherit, Replication, BypassRLS Opt[bool]
 
@@ -166,7 +167,7 @@ func (r Role) edits(cat *catalog, pending func(string) bool) ([]edit, string, er
 		edits = append(edits, edit{
 			attr: resource.Attr{Name: "password", Old: old, New: secret.Mask},
 			lazy: func() (string, error) {
-				v, err := verifier(r.Password.Reveal())
+				v, err := verifier(r.Name, r.Password.Reveal(), r.MD5)
 				return alter + "PASSWORD " + literal(v), err
 			},
 		})

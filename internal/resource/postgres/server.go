@@ -51,10 +51,6 @@ const (
 // notRunning is what Change.Unknown says of a server that does not answer.
 const notRunning = "after postgres accepts connections"
 
-// PromotionKey is the key of the resource that makes a cluster lead that so far
-// followed another one, so that none of its servers accepts writes yet.
-const PromotionKey = "patroni standby"
-
 // errNotRunning is a server that does not answer (yet).
 var errNotRunning = errors.New("postgres does not accept connections")
 
@@ -268,11 +264,6 @@ func (s Server) observe(ctx context.Context, h *resource.Host, fn func(*pass, *c
 	cat, err := p.catalog(ctx)
 	if errors.Is(err, errNotRunning) {
 		return resource.Change{Unknown: notRunning}, nil
-	}
-	if errors.Is(err, resource.ErrNotLeader) {
-		if c, pending := h.Pending(PromotionKey); pending && c.Impact >= resource.ImpactFailover {
-			return resource.Change{Unknown: "after the cluster is promoted"}, nil
-		}
 	}
 	if err != nil {
 		return resource.Change{}, err

@@ -60,6 +60,8 @@ func (h *Host) Converge(ctx context.Context, r resource.Resource) (before, after
 type Master struct {
 	// Signer issues certificates; nil refuses.
 	Signer func(key string, publicKey []byte) ([]byte, error)
+	// Deaf makes Ping fail.
+	Deaf bool
 
 	mu      sync.Mutex
 	blobs   map[string][]byte
@@ -114,6 +116,14 @@ func (m *Master) Sign(_ context.Context, key string, publicKey []byte) ([]byte, 
 		return nil, errors.New("no CA here")
 	}
 	return m.Signer(key, publicKey)
+}
+
+// Ping answers unless Deaf.
+func (m *Master) Ping(context.Context) error {
+	if m.Deaf {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Log keeps the line.

@@ -1,0 +1,311 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/infra"
+	"pigsty/internal/pki"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// day is the unit in which people count the validity of certificates.
+const day = 24 * time.Hour
+
+func (a *app) certCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "cert",
+		GroupID: "run",
+		Short:   "Issue, list, check and renew certificates; replace the CA",
+		Long: `Certificates of hosts are issued and renewed by the plays, with keys that never
+leave the hosts. These commands show them, renew them early, issue certificates
+for people and programs outside, and replace the CA itself.`,
+		Example: "  pigsty cert list\n  pigsty cert check --days 30\n  pigsty cert issue dbuser_app --days 365",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.certIssueCommand(), a.certListCommand(), a.certCheckCommand(), a.certRenewCommand(), a.rotateCommand())
+	return c
+}
+
+func (a *app) certIssueCommand() *cobra.Command {
+	var sans, org, unit []string
+	var days int
+	var server bool
+	c := &cobra.Command{
+		Use:   "issue NAME",
+		Short: "Issue a certificate with a new key, for a client or a server outside",
+		Long: `Issue makes a key and a certificate with the common name NAME in
+files/pki/misc, readable by you only. PostgreSQL takes the common name as the
+user with the method cert.`,
+		Example: "  pigsty cert issue dbuser_app\n  pigsty cert issue app.example.org --server --san DNS:app.example.org,IP:10.10.10.9 --days 365",
+		Args:    oneName,
+		RunE: func(_ *cobra.Command, args []string) error {
+			req := pki.Request{CommonName: args[0], Organization: org, OrganizationalUnit: unit, Validity: time.Duration(days) * day, Client: true, Server: server}
+			if err := addNames(&req, sans); err != nil {
+				return err
+			}
+			d, ca, err := a.openCA()
+			if err != nil {
+				return err
+			}
+			one, err := ca.IssueFor(d.pkiDir(), args[0], req)
+			if err != nil {
+				return err
+			}
+			_, key := pki.IssuedPaths(d.pkiDir(), args[0])
+			return a.printCerts([]certRow{issuedRow(d, ca, one)}, "key: "+key+"\nCA:  "+caPath(d))
+		},
+	}
+	c.Flags().StringSliceVar(&sans, "san", nil, "alternative `NAMES`: DNS:app.example.org, IP:10.10.10.9")
+	c.Flags().IntVar(&days, "days", 7300, "how many days it is valid")
+	c.Flags().StringSliceVar(&org, "org", []string{"pigsty"}, "organization")
+	c.Flags().StringSliceVar(&unit, "unit", []string{"pigsty"}, "organizational unit")
+	c.Flags().BoolVar(&server, "server", false, "for a server too")
+	return c
+}
+
+// oneName is for commands that take one name.
+func oneName(c *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s takes one name; see `%s --help`", c.CommandPath(), c.CommandPath())
+}
+
+// addNames puts alternative names written as DNS:name or IP:address into req.
+func addNames(req *pki.Request, sans []string) error {
+	for _, san := range sans {
+		kind, name, _ := strings.Cut(san, ":")
+		switch strings.ToUpper(kind) {
+		case "DNS":
+			req.DNSNames = append(req.DNSNames, name)
+		case "IP":
+			req.IPs = append(req.IPs, name)
+		default:
+			return fmt.Errorf("--san %s: write DNS: or IP: before the name", san)
+		}
+	}
+	return nil
+}
+
+// openCA loads the inventory and opens the CA beside it, creating one if there
+// is none.
+func (a *app) openCA() (*deployment, *pki.CA, error) {
+	d, err := a.load(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.check(); err != nil {
+		return nil, nil, err
+	}
+	if err := (&run{deployment: d, site: d.site(nil)}).makeCA(); err != nil {
+		return nil, nil, err
+	}
+	ca, err := pki.Open(d.pkiDir())
+	return d, ca, err
+}
+
+func caPath(d *deployment) string {
+	cert, _ := pki.Paths(d.pkiDir())
+	return cert
+}
+
+func (a *app) certRenewCommand() *cobra.Command {
+	var f runFlags
+	var days int
+	c := &cobra.Command{
+		Use:   "renew [NAME…]",
+		Short: "Issue certificates again: those of hosts, or those issued under NAMES",
+		Long: `Renew without a NAME issues the certificates of hosts anew that have less than
+--days left, by default all of them, and reloads what uses them. Keys stay. With
+NAMES it renews certificates that "cert issue" made.`,
+		Example: "  pigsty cert renew -l pg-test -y\n  pigsty cert renew --days 90\n  pigsty cert renew dbuser_app",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.renewHosts(c.Context(), &f, time.Duration(days)*day)
+			}
+			d, ca, err := a.openCA()
+			if err != nil {
+				return err
+			}
+			var rows []certRow
+			for _, name := range args {
+				one, err := ca.Renew(d.pkiDir(), name, time.Duration(cmp.Or(days, 7300))*day)
+				if err != nil {
+					return err
+				}
+				rows = append(rows, issuedRow(d, ca, one))
+			}
+			return a.printCerts(rows, "")
+		},
+	}
+	c.Flags().StringVarP(&f.limit, "limit", "l", "", "only hosts that match the `PATTERN`")
+	c.Flags().BoolVarP(&f.confirmed, "assume-yes", "y", false, "do not ask")
+	c.Flags().IntVar(&days, "days", 0, "of hosts: only those with less than `N` days left; with names: how long the new ones are valid")
+	return c
+}
+
+// renewHosts applies what the plays declare of certificates, and of the units
+// that load them, with certificates replaced that have less than left to go; 0
+// means all.
+func (a *app) renewHosts(ctx context.Context, f *runFlags, left time.Duration) error {
+	if !f.confirmed && !isTerminal(a.in) {
+		return errNoTerminal
+	}
+	r, hosts, err := a.prepare(f.request(a.chosenPlays(nil)))
+	if err != nil {
+		return err
+	}
+	r.only = func(steps []*plan.Step) []*plan.Step {
+		var out []*plan.Step
+		for _, s := range steps {
+			switch t := s.Resource.(type) {
+			case *resource.Cert:
+				early := *t
+				// More than any certificate's life: nothing else about it changes.
+				early.RenewBefore = max(t.RenewBefore, cmp.Or(left, 200*365*day))
+				renewing := *s
+				renewing.Resource = &early
+				out = append(out, &renewing)
+			case *resource.Unit:
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	show := newProgress(a, r.site)
+	defer show.stop()
+	err = r.connect(ctx, hosts, show.event)
+	defer r.close()
+	if err != nil {
+		return err
+	}
+	if err := r.lockAll(); err != nil {
+		return err
+	}
+	r.observe()
+	show.stop()
+	r.plan.Text(a.out, plan.Style{Color: a.coloured(a.out)})
+	if r.plan.Empty() {
+		return r.planOutcome(false)
+	}
+	if !f.confirmed {
+		if err := a.confirm(); err != nil {
+			return err
+		}
+	}
+	return r.carryOut(ctx)
+}
+
+func (a *app) rotateCommand() *cobra.Command {
+	var issue, finish bool
+	c := &cobra.Command{
+		Use:   "rotate-ca",
+		Short: "Replace the deployment's CA, in three moves",
+		Long: `Replacing the CA takes three moves with a deployment of all hosts after each, so
+that no host ever meets a certificate that it does not trust:
+
+  pigsty cert rotate-ca           makes the next CA; hosts are to trust both
+  pigsty deploy
+  pigsty cert rotate-ca --issue   the next CA issues; the deployment renews all
+  pigsty deploy
+  pigsty cert rotate-ca --finish  the old CA is dropped and its key destroyed
+  pigsty deploy
+
+A CA that has expired is replaced at once: the first move is then the second.
+Certificates that "cert issue" made are renewed with "cert renew NAME".`,
+		Example: "  pigsty cert rotate-ca",
+		Args:    noArgs,
+		RunE: func(_ *cobra.Command, _ []string) error {
+			if issue && finish {
+				return fmt.Errorf("--issue and --finish are two moves: deploy between them")
+			}
+			return a.rotate(issue, finish)
+		},
+	}
+	c.Flags().BoolVar(&issue, "issue", false, "have the next CA issue from now on")
+	c.Flags().BoolVar(&finish, "finish", false, "drop the old CA")
+	return c
+}
+
+func (a *app) rotate(issue, finish bool) error {
+	d, err := a.load(nil)
+	if err != nil {
+		return err
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	switch {
+	case finish:
+		if err := pki.Finish(d.pkiDir()); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.out, "the old CA is dropped; next: pigsty deploy")
+		return nil
+	case issue:
+		if err := pki.Succeed(d.pkiDir()); err != nil {
+			return err
+		}
+	default:
+		values := module.Params[infra.Params](d.site(nil).Hosts()[0])
+		phase, err := pki.Announce(d.pkiDir(), values.CaCn, validityOfCA)
+		if err != nil {
+			return err
+		}
+		if phase == pki.Announced {
+			fmt.Fprintln(a.out, "made the next CA; next: pigsty deploy, then pigsty cert rotate-ca --issue")
+			return nil
+		}
+	}
+	fmt.Fprintln(a.out, "the next CA issues from now on; next: pigsty deploy, then pigsty cert rotate-ca --finish")
+	return nil
+}
+
+// observeCerts asks the hosts that limit names for the certificates that the
+// plays of a deployment give them.
+func (a *app) observeCerts(ctx context.Context, limit string) ([]certRow, error) {
+	r, hosts, err := a.prepare(plan.Request{Plays: a.chosenPlays(nil), Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	r.only = func(steps []*plan.Step) []*plan.Step {
+		var out []*plan.Step
+		seen := map[string]bool{}
+		for _, s := range steps {
+			c, ok := s.Resource.(*resource.Cert)
+			if !ok {
+				continue
+			}
+			look := &plan.Step{Host: s.Host, Module: s.Module, Resource: &resource.CertReport{Path: c.CertPath, CA: r.site.CA}}
+			if !seen[look.ID()] {
+				seen[look.ID()] = true
+				out = append(out, look)
+			}
+		}
+		return out
+	}
+	show := newProgress(a, r.site)
+	err = r.connect(ctx, hosts, show.event)
+	defer r.close()
+	show.stop()
+	if err != nil {
+		return nil, err
+	}
+	r.plan = r.fleet.Observe(r.graph, plan.Request{})
+	var rows []certRow
+	for _, it := range r.plan.Items {
+		rows = append(rows, hostRow(it))
+	}
+	slices.SortStableFunc(rows, func(x, y certRow) int { return strings.Compare(x.Host, y.Host) })
+	return rows, nil
+}

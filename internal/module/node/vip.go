@@ -1,0 +1,79 @@
+package node
+
+import (
+	"cmp"
+	"slices"
+
+	"pigsty/internal/module"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+)
+
+// vipFiles matches the files of virtual addresses of nodes in KeepalivedDir.
+const vipFiles = "node-*.conf"
+
+// virtualAddress adds the node's part in the virtual address of its cluster.
+//
+// All start as backups, since keepalived heeds nopreempt only there. A node
+// whose HAProxy does not answer is at fault and gives the address away, whatever
+// its priority.
+func virtualAddress(b *plan.Builder, s *module.Site, h *module.Host) {
+	p := module.Params[Params](h)
+	b = b.Tag("node_vip")
+	if !p.VipEnabled || p.VipAddress == "" || p.VipVrid == nil {
+		noVirtualAddress(b, h)
+		return
+	}
+	config := b.Tag("vip_config", "vip_refresh")
+	peers := vipPeers(s, h)
+	name := "node-" + Cluster(h)
+	file := KeepalivedDir + "/" + name + ".conf"
+	free := b.Tag("vip_check").Add(&resource.AddressFree{Address: p.VipAddress, Peers: peers, Unless: file, For: "vip_address"})
+
+	own, _ := Interface(h)
+	dev := p.VipInterface
+	if dev == "" || dev == "auto" {
+		dev = cmp.Or(own, "eth0") // of a host that was never seen
+	}
+	priority := 100
+	if p.VipRole == "master" {
+		priority = 128
+	}
+	password := p.VipAuthPass.Reveal()
+	config.After(free).Add(resource.NewFile(file, render("keepalived.conf.tmpl", map[string]any{
+		"Name": name, "Interface": dev, "Router": *p.VipVrid, "Priority": priority, "Preempt": p.VipPreempt,
+		"Own": h.Name(), "Peers": peers, "Address": p.VipAddress,
+		"HAProxy": p.HaproxyEnabled, "Port": p.HaproxyExporterPort,
+		"Password": password[:min(len(password), 8)], // all that keepalived heeds
+	}), resource.Mode(0o600), resource.Masking("auth_pass")))
+	config.Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed, Keep: []string{name + ".conf"}})
+	if p.HaproxyEnabled && family(h) == "deb" { // EL has curl, or curl-minimal in its place
+		b.Add(&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "vip_enabled"}}})
+	}
+	// A health check that finds no HAProxy yet would only cost time.
+	Keepalived(b.Tag("vip_launch", "vip_reload").After(b.ID("unit "+haproxyUnit)), "vip_enabled")
+}
+
+// vipPeers returns the other nodes that share the address of h.
+func vipPeers(s *module.Site, h *module.Host) []string {
+	address := module.Params[Params](h).VipAddress
+	var out []string
+	for _, other := range s.Hosts() {
+		if p := module.Params[Params](other); other != h && p.VipEnabled && p.VipAddress == address {
+			out = append(out, other.Name())
+		}
+	}
+	return out
+}
+
+// noVirtualAddress takes the node's address from keepalived, and keepalived too
+// unless PostgreSQL has an address there.
+func noVirtualAddress(b *plan.Builder, h *module.Host) {
+	if !slices.Contains(h.Facts.Units, keepalivedUnit) {
+		return
+	}
+	gone := b.Tag("vip_config").Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
+	if variable(h, "pg_vip_enabled") != "true" {
+		b.Tag("vip_launch").After(gone).Add(&resource.UnitAbsent{Name: keepalivedUnit})
+	}
+}

@@ -1,0 +1,224 @@
+package pgsql
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pigsty/internal/module"
+	"pigsty/internal/module/moduletest"
+	"pigsty/internal/plan"
+	"pigsty/internal/resource"
+	"pigsty/internal/resource/patroni"
+	"pigsty/internal/resource/postgres"
+)
+
+// backups is a repository with two backups, and the server beside it.
+func backups() postgres.BackupsSeen {
+	at := func(clock string) time.Time {
+		t, err := time.Parse(time.DateTime, "2030-01-31 "+clock)
+		if err != nil {
+			panic(err)
+		}
+		return t
+	}
+	return postgres.BackupsSeen{
+		Now: at("12:00:00"),
+		Sets: []postgres.BackupSet{
+			{Label: "20300131-010000F", Type: "full", Stop: at("01:10:00"), StopLSN: "0/3000100", StartWAL: "000000010000000000000003"},
+			{Label: "20300131-010000F_20300131-090000I", Type: "incr", Stop: at("09:05:00"), StopLSN: "0/9000100", StartWAL: "000000010000000000000009"},
+			{Label: "20300131-010000F_20300131-100000I", Type: "incr", Stop: at("10:05:00"), StopLSN: "0/A000100", Failed: true},
+		},
+		WALMin: "000000010000000000000001", WALMax: "00000001000000000000000C",
+		Server: postgres.ServerSeen{Running: true, Timeline: 1, LSN: "0/C000200", NextXID: 900},
+	}
+}
+
+func TestRecoveryTarget(t *testing.T) {
+	xid := func(n int) *int { return &n }
+	const full, incr = "20300131-010000F", "20300131-010000F_20300131-090000I"
+	for _, tt := range []struct {
+		name   string
+		target PITR
+		want   string // label of the backup, or the end of the error
+	}{
+		{"newest before the time", PITR{Time: "2030-01-31 11:00:00+00"}, incr},
+		{"in another zone", PITR{Time: "2030-01-31 16:00:00+08"}, full},
+		{"before the newest ended", PITR{Time: "2030-01-31T09:04:59Z"}, full},
+		{"before the oldest ended", PITR{Time: "2030-01-31 01:09:59+00"}, "2030-01-31 01:09:59+00 is before the end of the oldest backup, 20300131-010000F: nothing before 2030-01-31 01:10:00Z (LSN 0/3000100) can be restored"},
+		{"in the future", PITR{Time: "2030-01-31 12:00:01+00"}, "is in the future: it is 2030-01-31 12:00:00Z there"},
+		{"without a zone", PITR{Time: "2030-01-31 11:00:00"}, "has no time zone: write 2030-01-31 11:00:00+00 if that is UTC, or with the offset of your own zone"},
+		{"at a position", PITR{LSN: "0/5000000"}, full},
+		{"before the first position", PITR{LSN: "0/3000000"}, "LSN 0/3000000 is before the end of the oldest backup, 20300131-010000F: nothing before 2030-01-31 01:10:00Z (LSN 0/3000100) can be restored"},
+		{"position in the future", PITR{LSN: "0/D000000"}, "LSN 0/D000000 is in the future: the server is at 0/C000200"},
+		{"transaction", PITR{XID: xid(899)}, incr},
+		{"transaction in the future", PITR{XID: xid(900)}, "transaction 900 is in the future: the next one is 900"},
+		{"name", PITR{Name: "upgrade"}, incr},
+		{"name, from an earlier backup", PITR{Name: "upgrade", Set: full}, full},
+		{"everything", PITR{}, incr},
+		{"unknown backup", PITR{Set: "20300131-010001F"}, "there is no backup 20300131-010001F (did you mean 20300131-010000F?); there are 20300131-010000F, 20300131-010000F_20300131-090000I"},
+		{"backup after the target", PITR{Time: "2030-01-31 08:00:00+00", Set: incr}, "is before the end of backup " + incr + ", 2030-01-31 09:05:00Z (LSN 0/9000100)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			set, err := tt.target.pick(backups())
+			got := set.Label
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tt.want && (err == nil || !strings.HasSuffix(got, tt.want)) {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+	if _, err := (&PITR{}).pick(postgres.BackupsSeen{Problem: "the bucket is gone"}); err == nil || !strings.Contains(err.Error(), "the bucket is gone") {
+		t.Error(err)
+	}
+	if _, err := (&PITR{}).pick(postgres.BackupsSeen{}); err == nil || !strings.Contains(err.Error(), "no backup to start from") {
+		t.Error(err)
+	}
+}
+
+// siteWith is the site of testdata/test.yml with an extra variable.
+func siteWith(t *testing.T, extra string) *module.Site {
+	t.Helper()
+	s := siteOf(t, "test.yml", machine)
+	if problems := s.Inventory.SetExtra([]string{extra}); problems.HasErrors() {
+		t.Fatal(problems)
+	}
+	facts := map[string]resource.Facts{}
+	for _, h := range s.Hosts() {
+		facts[h.Name()] = machine
+	}
+	return module.NewSite(s.Inventory, s.Catalogue, facts)
+}
+
+// recoveryOf plans the recovery of pg-test in testdata/test.yml with the given
+// value of pg_pitr, led by the second member.
+func recoveryOf(t *testing.T, target string, change func(map[*Member]postgres.BackupsSeen)) (*Recovery, error) {
+	t.Helper()
+	c := Named(siteWith(t, `{"pg_pitr": `+target+`}`), "pg-test")
+	seen := map[*Member]postgres.BackupsSeen{}
+	for _, m := range c.Members {
+		seen[m] = backups()
+	}
+	if change != nil {
+		change(seen)
+	}
+	wanted, set := c.Wanted()
+	if !set {
+		t.Fatal("pg_pitr is not set")
+	}
+	view := patroni.Cluster{Members: []patroni.Member{{Name: "pg-test-1", Role: "replica"}, {Name: "pg-test-2", Role: "leader"}}}
+	return c.Recover(wanted, &view, "", seen)
+}
+
+func TestRecoverySteps(t *testing.T) {
+	r, err := recoveryOf(t, `{"time": "2030-01-31 11:00:00+00", "exclusive": true, "process": 3}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moduletest.Golden(t, "pitr.steps", moduletest.Order(t, r.Steps()))
+	moduletest.Golden(t, "pitr.files", files(r.Steps()))
+	if got := r.Lost(); got != "everything committed after 2030-01-31 11:00:00Z, the last 1h0m0s" {
+		t.Error(got)
+	}
+
+	// One that was cut after the server had recovered stops nothing any more.
+	recovered := func(phase, request string) (*Recovery, error) {
+		return recoveryOf(t, `{"time": "2030-01-31 11:00:00+00", "exclusive": true, "process": 3}`, func(seen map[*Member]postgres.BackupsSeen) {
+			for m, s := range seen {
+				if m.Instance() == "pg-test-3" {
+					s.Recovery = &postgres.Progress{Cluster: "pg-test", Request: request, Phase: phase, Set: "20300131-010000F", Whole: true}
+					seen[m] = s
+				}
+			}
+		})
+	}
+	cut, err := recovered(postgres.PhaseRecovered, r.request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cut.Member.Instance() != "pg-test-3" || cut.Set.Label != "20300131-010000F" {
+		t.Errorf("it goes on with %s from %s", cut.Member.Instance(), cut.Set.Label)
+	}
+	for _, s := range cut.Steps() {
+		switch res := s.Resource.(type) {
+		case postgres.Restore, postgres.Stopped, *resource.UnitAbsent:
+			t.Errorf("it still has the step %s", res.Key())
+		}
+	}
+	other, err := recovered(postgres.PhaseRecovered, "something else")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Phase != "" || other.Set.Label != r.Set.Label {
+		t.Errorf("another request goes on with an old one: %+v", other)
+	}
+}
+
+func TestRecoveryRefused(t *testing.T) {
+	for target, want := range map[string]string{
+		`{"cluster": "pg-meta"}`: "-e:1:13: pg_pitr: restoring another cluster's backup is not supported; restore pg-meta itself",
+		`{"port": 5433}`:         "restoring to another data or port is not supported",
+		`{"archive": false}`:     "archive: false is not supported",
+		`{"action": "shutdown"}`: "action: shutdown is not supported",
+	} {
+		_, err := recoveryOf(t, target, nil)
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
+// TestScripts has sh read the scripts, and shellcheck where there is one.
+func TestScripts(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range append([]string{"pg-alias.sh"}, scripts...) {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(marked(script(name))), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("sh", "-n", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s", name, out)
+		}
+		if _, err := exec.LookPath("shellcheck"); err == nil {
+			if out, err := exec.Command("shellcheck", file).CombinedOutput(); err != nil {
+				t.Errorf("%s", out)
+			}
+		}
+	}
+	out, err := exec.Command("sh", filepath.Join(dir, "pg-pitr"), "-c", "-D", dir, "-s", "pg-test", "-t", "2030-01-31 12:00:00", "-X").CombinedOutput()
+	if os.Getuid() == 0 {
+		if err == nil || !strings.Contains(string(out), "not as root") {
+			t.Errorf("%v: %s", err, out)
+		}
+	} else if err == nil || !strings.Contains(string(out), "has no time zone") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestRepositories renders pgBackRest's configuration for the kinds of repository.
+func TestRepositories(t *testing.T) {
+	var b strings.Builder
+	for _, extra := range []string{
+		`{"pgbackrest_method": "minio"}`,
+		`{"pgbackrest_method": "safe", "pgbackrest_repo": {"safe": {"path": "/pg/backup", "cipher_type": "aes-256-cbc", "cipher_pass": "${pg_cluster}.secret", "retention_full_type": "time", "retention_full": 14}}}`,
+	} {
+		m := Named(siteWith(t, extra), "pg-test").Members[0]
+		builder := m.builder()
+		m.addBackup(builder)
+		for _, step := range builder.Steps() {
+			if f, ok := step.Resource.(*resource.File); ok {
+				fmt.Fprintf(&b, "%s\nmasked: %s\nstanza: shared %v, looked at as files %v\n\n", f.Content(), strings.Join(f.Mask, " "), m.stanza().Shared, m.stanza().Repository != "")
+			}
+		}
+		if _, err := plan.Arrange(builder.Steps(), nil); err != nil {
+			t.Error(err)
+		}
+	}
+	moduletest.Golden(t, "repositories.txt", b.String())
+}

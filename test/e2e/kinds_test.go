@@ -1,0 +1,227 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// kindsOfClusters is a cluster with a virtual address, a replica of a replica
+// that is late on purpose, and what is read from files; and another cluster
+// that stands by for it.
+const kindsOfClusters = `
+etcd:
+  hosts: { NET.10: { etcd_seq: 1 } }
+pg-test:
+  hosts:
+    NET.11: { pg_seq: 1, pg_role: primary }
+    NET.12: { pg_seq: 2, pg_role: replica }
+    NET.13: { pg_seq: 3, pg_role: delayed, pg_upstream: NET.12, pg_delay: 3s }
+  vars:
+    pg_cluster: pg-test
+    pg_conf: mine.yml
+    pg_files: [words.txt]
+    pg_users: [ { name: test, password: Test.Test, roles: [dbrole_admin] } ]
+    pg_databases: [ { name: test, owner: test, baseline: begin.sql } ]
+    pg_vip_enabled: true
+    pg_vip_address: NET.2/24
+pg-dr:
+  hosts: { NET.10: { pg_seq: 1, pg_role: primary%UPSTREAM% } }
+  vars: { pg_cluster: pg-dr%CONTENT% }
+`
+
+// kinds fills the places of kindsOfClusters.
+func kinds(upstream, content string) string {
+	return strings.NewReplacer("%UPSTREAM%", upstream, "%CONTENT%", content).Replace(kindsOfClusters)
+}
+
+// TestKinds takes clusters through what is special to their kind. The scenarios
+// build on each other in this order.
+func TestKinds(t *testing.T) {
+	w := newWorld(t, "10.10.36.0/24", 10, 11, 12, 13)
+	w.entries = []byte{2} // clients know the virtual address only
+	files := filepath.Join(w.dir, "files")
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"mine.yml":  "base: tiny\npostgresql: { parameters: { log_min_duration_statement: 123 } }\n",
+		"begin.sql": "CREATE TABLE begun (n int);\nCOPY begun FROM stdin;\n1\n2\n\\.\n",
+		"words.txt": "hello\n",
+	} {
+		if err := os.WriteFile(filepath.Join(files, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scenarios := []struct {
+		name string
+		run  func(*testing.T, *world)
+	}{
+		{"nothing to remove", nothingToRemove},
+		{"deploy from nothing", deployKinds},
+		{"a replica of a replica", cascade},
+		{"a delayed member stays behind", delayed},
+		{"what nobody declared is listed", undeclared},
+		{"the address follows a switchover", addressSwitchover},
+		{"the address follows a failover", addressFailover},
+		{"a standby cluster follows and is promoted", promotion},
+	}
+	for _, s := range scenarios {
+		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
+			t.Fatal("the scenarios after this one build on it")
+		}
+	}
+}
+
+// follow makes pg-dr stand by for pg-test.
+const follow = ", pg_upstream: NET.11"
+
+// nothingToRemove removes from hosts on which nothing was ever deployed.
+func nothingToRemove(t *testing.T, w *world) {
+	w.inventory(t, kinds(follow, ""))
+	if r := w.must(t, "pgsql-rm", "-l", "pg-test", "--yes", "pg-test"); !strings.Contains(r.out, "nothing to do") {
+		t.Errorf("removing from bare hosts:\n%s", r.out)
+	}
+}
+
+func deployKinds(t *testing.T, w *world) {
+	r := w.must(t, "deploy")
+	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
+	whole(t, w, 3)
+	if got := w.query(t, 11, "test", "select count(*) from begun; show log_min_duration_statement"); got != "2\n123ms" {
+		t.Errorf("the baseline and the template give %q", got)
+	}
+	for n := byte(11); n <= 13; n++ {
+		if got := w.on(t, n, "cat /pg/data/words.txt"); got != "hello" {
+			t.Errorf("words.txt on %s has %q", w.addr(n), got)
+		}
+	}
+	w.settled(t)
+}
+
+// cascade looks at who sends whom what.
+func cascade(t *testing.T, w *world) {
+	senders := func(n byte) string {
+		return w.query(t, n, "postgres", "select string_agg(application_name, ' ' order by application_name) from pg_stat_replication where state = 'streaming'")
+	}
+	eventually(t, 30*time.Second, "the chain", func() error {
+		if first, second := senders(11), senders(12); first != "pg-dr-1 pg-test-2" || second != "pg-test-3" {
+			return fmt.Errorf("the leader sends to %q and its replica to %q", first, second)
+		}
+		return nil
+	})
+}
+
+// delayed measures how late the delayed member is.
+func delayed(t *testing.T, w *world) {
+	w.query(t, 11, "test", "create table late (at timestamptz); insert into late values (clock_timestamp())")
+	began := time.Now()
+	eventually(t, 20*time.Second, "the row on the delayed member", func() error {
+		if got := w.query(t, 13, "test", "select to_regclass('late') is not null"); got != "t" {
+			return fmt.Errorf("it is not there yet")
+		}
+		return nil
+	})
+	if took := time.Since(began); took < 2*time.Second {
+		t.Errorf("a member that should be 3 s late had the row after %s", took)
+	}
+	if tags := w.on(t, 11, "patronictl -c /etc/patroni/patroni.yml list -f json | tr -d '\\n'"); strings.Count(tags, `"nofailover": true`) != 1 {
+		t.Errorf("not just the delayed member is kept from leading: %s", tags)
+	}
+}
+
+// undeclared makes things by hand that the inventory does not have.
+func undeclared(t *testing.T, w *world) {
+	w.query(t, 11, "test", "create role stray; create schema strays; create extension hstore")
+	r := w.must(t, "plan", "--extra", "--detailed-exitcode")
+	for _, line := range []string{"user stray", "schema test.strays", "extension test.hstore"} {
+		if !strings.Contains(r.out, line) {
+			t.Errorf("%q is not listed:\n%s", line, r.out)
+		}
+	}
+}
+
+// addressAt checks that host n, and no other, holds the virtual address.
+func addressAt(t *testing.T, w *world, n byte) {
+	t.Helper()
+	eventually(t, time.Minute, "one holder of the address", func() error {
+		for m := byte(11); m <= 13; m++ {
+			has := w.on(t, m, "ip -brief address | grep -c ' "+w.addr(2)+"/' || true") != "0"
+			if has != (m == n) {
+				return fmt.Errorf("%s has it: %v", w.addr(m), has)
+			}
+		}
+		return nil
+	})
+}
+
+// addressSwitchover hands over the lead under a client of the virtual address.
+func addressSwitchover(t *testing.T, w *world) {
+	addressAt(t, w, 11)
+	writer := startWriter(t, w, 5432)
+	w.on(t, 11, "patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-2 --force")
+	addressAt(t, w, 12)
+	writer.resumes(t, time.Minute)
+	if missing := writer.stop(t); missing > 0 {
+		t.Errorf("%d acknowledged writes are lost", missing)
+	}
+	whole(t, w, 3)
+	w.settled(t)
+}
+
+// addressFailover kills the leader, server and Patroni, under a client: the lead
+// ends with the ttl of pg_rto, and the address follows.
+func addressFailover(t *testing.T, w *world) {
+	old := leader(t, w)
+	writer := startWriter(t, w, 5432)
+	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
+	addressAt(t, w, 11+12-old)
+	writer.resumes(t, time.Minute)
+	writer.stop(t)
+	w.on(t, old, "systemctl start patroni")
+	whole(t, w, 3)
+	w.settled(t)
+}
+
+// promotion takes pg_upstream away from the standby cluster, which by then
+// follows another leader than the one that it began with.
+func promotion(t *testing.T, w *world) {
+	w.query(t, leader(t, w), "test", "create table if not exists followed ()")
+	eventually(t, 20*time.Second, "the standby cluster to follow", func() error {
+		if got := w.query(t, 10, "test", "select to_regclass('followed') is not null, pg_is_in_recovery()"); got != "t|t" {
+			return fmt.Errorf("it says %s", got)
+		}
+		return nil
+	})
+	w.inventory(t, kinds("", ", pg_databases: [ { name: own } ]"))
+	r := w.pigsty(t, "plan", "pgsql", "--detailed-exitcode")
+	if r.status != 2 || !strings.Contains(r.out, "promoted") || !strings.Contains(r.out, "known after the cluster is promoted") {
+		t.Fatalf("the plan of a promotion: status %d\n%s", r.status, r.out)
+	}
+	w.must(t, "pgsql", "-l", "pg-dr")
+	if got := w.query(t, 10, "own", "select pg_is_in_recovery()"); got != "f" {
+		t.Errorf("the promoted cluster says %s", got)
+	}
+	w.settled(t)
+
+	// An inventory of before does not throw away what was written since.
+	w.inventory(t, kinds(follow, ""))
+	r = w.pigsty(t, "pgsql", "-l", "pg-dr")
+	if r.status != 0 || !strings.Contains(r.out, "leads by itself") {
+		t.Errorf("pg_upstream of a cluster that leads: status %d\n%s", r.status, r.out)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if c, err := w.sql(ctx, 10, 5432, "dbuser_dba", "DBA.Test", "own"); err != nil {
+		t.Errorf("its own database: %v", err)
+	} else {
+		_ = c.Close(ctx)
+	}
+	w.inventory(t, kinds("", ", pg_databases: [ { name: own } ]"))
+	w.must(t, "pgsql", "-l", "pg-dr")
+	w.settled(t)
+}

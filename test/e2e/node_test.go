@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pigsty/internal/sandbox"
+)
+
+// TestNode takes two hosts that share a virtual address through what NODE does
+// to them, and back.
+func TestNode(t *testing.T) {
+	w := newWorldOf(t, sandbox.DefaultOS, "10.10.47.0/24", 10, 11)
+	scenarios := []struct {
+		name string
+		run  func(*testing.T, *world)
+	}{
+		{"firewall that would cut the connection", cutOff},
+		{"deploy", nodes},
+		{"HAProxy of the virtual address's holder stops", addressMoves},
+		{"holder of the virtual address is lost", holderLost},
+		{"rule that is no longer declared", ruleGoes},
+		{"hosts are as they were before", nodesBack},
+	}
+	for _, s := range scenarios {
+		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
+			t.Fatal("the scenarios after this one build on it")
+		}
+	}
+}
+
+// proxies is the inventory. The firewall lets in what comes from the sandbox's
+// network only by its port.
+const proxies = `
+proxy:
+  hosts: { NET.10: { vip_role: master }, NET.11: {} }
+  vars:
+    node_cluster: proxy
+    vip_enabled: true
+    vip_address: NET.99
+    vip_vrid: 47
+    node_firewall_intranet: [ 192.168.0.0/16 ]
+`
+
+// installed are the packages that NODE installs, and a firewall. They are there
+// before it comes, so that what differs afterwards is not theirs.
+const installed = "haproxy keepalived prometheus-node-exporter ufw curl rsync lz4 zstd openssl tar tzdata procps sudo iproute2 ca-certificates openssh-server"
+
+// before is what hosts were, by the last byte of their addresses.
+var before = map[byte][]string{}
+
+func cutOff(t *testing.T, w *world) {
+	for _, n := range []byte{10, 11} {
+		w.on(t, n, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; "+
+			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "+installed+" >/dev/null; rm /usr/sbin/policy-rc.d; "+
+			"for u in haproxy keepalived prometheus-node-exporter; do systemctl disable -q --now $u; done; "+
+			"ufw allow 8443/tcp comment theirs >/dev/null")
+		before[n] = state(t, w, n)
+	}
+	w.inventory(t, proxies, "node_firewall_public_port: [ 80 ]")
+	r := w.pigsty(t, "node", "-t", "node_firewall")
+	want := "would cut the connection from " + w.box.Gateway().String() + " to port 22 that this host is worked on through: add 22 to node_firewall_public_port"
+	if r.status == 0 || !strings.Contains(r.out, want) {
+		t.Fatalf("status %d, want one with %q\n%s", r.status, want, r.out)
+	}
+	if out := w.on(t, 10, "ufw status"); !strings.Contains(out, "inactive") {
+		t.Errorf("the firewall is on: %s", out)
+	}
+}
+
+func nodes(t *testing.T, w *world) {
+	w.inventory(t, proxies, "node_firewall_public_port: [ 22, 80, 9101 ]")
+	r := w.must(t, "node")
+	for _, skip := range []string{
+		"chrony skipped: a container has the clock of its machine",
+		"selinux skipped: a container shares its kernel",
+		"no configured repository has vector",
+		"no configured repository has keepalived-exporter",
+	} {
+		if !strings.Contains(r.out, skip) {
+			t.Errorf("it does not say %q:\n%s", skip, r.out)
+		}
+	}
+	w.settled(t, "node")
+	for _, n := range []byte{10, 11} {
+		w.on(t, n, "curl --silent --fail http://127.0.0.1:9100/metrics | grep --quiet '^node_load1 '")
+		if out := w.on(t, n, "ufw status"); !strings.Contains(out, "Status: active") || !strings.Contains(out, "8443") {
+			t.Errorf("the firewall of %s:\n%s", w.addr(n), out)
+		}
+		if out := w.on(t, n, "systemctl list-units --all --no-legend 'pigsty-firewall-undo*'"); out != "" {
+			t.Errorf("the firewall will be turned off again: %s", out)
+		}
+	}
+	holder(t, w)
+}
+
+// holder waits until exactly one of hosts has the virtual address, and returns which.
+func holder(t *testing.T, w *world, hosts ...byte) byte {
+	t.Helper()
+	if len(hosts) == 0 {
+		hosts = []byte{10, 11}
+	}
+	var who byte
+	eventually(t, 30*time.Second, "one node has the virtual address", func() error {
+		var all []byte
+		for _, n := range hosts {
+			if w.on(t, n, "ip -o -4 addr show to "+w.addr(99)) != "" {
+				all = append(all, n)
+			}
+		}
+		if len(all) != 1 {
+			return fmt.Errorf("%d have it", len(all))
+		}
+		who = all[0]
+		return nil
+	})
+	return who
+}
+
+func addressMoves(t *testing.T, w *world) {
+	first := holder(t, w)
+	w.on(t, first, "systemctl stop haproxy")
+	eventually(t, 20*time.Second, "the address moves", func() error {
+		if holder(t, w) == first {
+			return errors.New("it is still where HAProxy is stopped")
+		}
+		return nil
+	})
+	w.must(t, "node", "-t", "haproxy")
+	time.Sleep(6 * time.Second) // as long as an election takes, and a while
+	if holder(t, w) == first {
+		t.Error("the address went back, though vip_preempt is off")
+	}
+	w.settled(t, "node")
+}
+
+func holderLost(t *testing.T, w *world) {
+	ctx := context.Background()
+	first := holder(t, w)
+	other := byte(21) - first
+	if err := w.box.Stop(ctx, w.addr(first)); err != nil {
+		t.Fatal(err)
+	}
+	holder(t, w, other)
+	w.on(t, other, "curl --silent --output /dev/null http://"+w.addr(99)+":9101/")
+	if err := w.box.Start(ctx, w.addr(first)); err != nil {
+		t.Fatal(err)
+	}
+	if holder(t, w) == first {
+		t.Error("the address went back, though vip_preempt is off")
+	}
+	w.settled(t, "node")
+}
+
+func ruleGoes(t *testing.T, w *world) {
+	w.inventory(t, proxies, "node_firewall_public_port: [ 22, 9101 ]")
+	if r := w.must(t, "node", "-t", "node_firewall"); !strings.Contains(r.out, "rule: open 80/tcp") {
+		t.Errorf("the plan does not name the rule:\n%s", r.out)
+	}
+	if out := w.on(t, 10, "ufw status"); strings.Contains(out, "80/tcp") || !strings.Contains(out, "22/tcp") || !strings.Contains(out, "8443/tcp") {
+		t.Errorf("the rules are:\n%s", out)
+	}
+	w.settled(t, "node")
+}
+
+func nodesBack(t *testing.T, w *world) {
+	w.must(t, "node-rm", "--yes", w.addr(10), "--yes", w.addr(11))
+	w.settled(t, "node-rm")
+	for n, was := range before {
+		now := state(t, w, n)
+		for _, line := range was {
+			if !slices.Contains(now, line) {
+				t.Errorf("%s had and lacks %s", w.addr(n), line)
+			}
+		}
+		for _, line := range now {
+			if !slices.Contains(was, line) {
+				t.Errorf("%s has and had not %s", w.addr(n), line)
+			}
+		}
+	}
+}
+
+// state lists the files of a host with what they are, its units with what they
+// do, and the rules of its firewall. What the documentation says stays is left
+// out: accounts, the CA, the manifest, what packages and running programs write.
+func state(t *testing.T, w *world, n byte) []string {
+	t.Helper()
+	out := w.on(t, n, `
+find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs -o -path /usr/local/share/ca-certificates \
+ -o -path '/etc/ssh' -o -path /root/.ssh \) -prune -o \( -type d -printf 'dir %m %u %p\n' -o -type l -printf 'link %p %l\n' -o -type f -printf '%m %u %p ' -exec sh -c 'sha256sum < "$1"' - {} \; \) 2>/dev/null |
+ grep -Ev ' /etc/(passwd|group|shadow|gshadow|subuid|subgid)-? | /etc/(ca-certificates.conf|machine-id|mtab|\.pwd\.lock)' | sort
+systemctl list-unit-files --no-legend --type=service,timer,socket | awk '{ print "unit " $1 " " $2 }'
+systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-tmpfiles|systemd-timedated|e2scrub|fstrim|logrotate)' | awk '{ print "active " $1 }'
+ufw status | sort
+`)
+	return strings.Split(out, "\n")
+}

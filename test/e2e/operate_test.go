@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// threeMembers is a cluster on three hosts, of which the first has etcd, too.
+const threeMembers = `
+etcd:
+  hosts: { NET.10: { etcd_seq: 1 } }
+  vars: { etcd_cluster: etcd }
+pg-test:
+  hosts:
+    NET.10: { pg_seq: 1, pg_role: primary }
+    NET.11: { pg_seq: 2, pg_role: replica }
+    NET.12: { pg_seq: 3, pg_role: replica }
+  vars:
+    pg_cluster: pg-test
+    pg_users: [ { name: test, password: Test.Test, pgbouncer: true, roles: [dbrole_admin] } ]
+    pg_databases: [ { name: test, owner: test } ]
+`
+
+// TestOperate operates a cluster under a client that writes all the while.
+func TestOperate(t *testing.T) {
+	w := newWorld(t, "10.10.37.0/24", 10, 11, 12)
+	w.entries = []byte{11, 12, 10}
+	w.inventory(t, threeMembers)
+	w.must(t, "deploy")
+	whole(t, w, 3)
+	scenarios := []struct {
+		name string
+		run  func(*testing.T, *world)
+	}{
+		{"replicas restart unnoticed", restartReplicas},
+		{"rolling restart", restartAll},
+		{"switchover to a member", switchTo},
+		{"nobody takes over while paused", pausedCluster},
+		{"a replica is copied anew", reinitialize},
+	}
+	for _, s := range scenarios {
+		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
+			t.Fatal("the scenarios after this one build on it")
+		}
+	}
+	w.settled(t)
+}
+
+// member returns the instance name of the host with last byte n.
+func member(n byte) string { return fmt.Sprintf("pg-test-%d", n-9) }
+
+// undisturbed is how long a client of an unconcerned leader may wait on a busy machine.
+const undisturbed = 2 * time.Second
+
+// started returns when the server of host n started.
+func started(t *testing.T, w *world, n byte) string {
+	t.Helper()
+	return w.query(t, n, "postgres", "select pg_postmaster_start_time()")
+}
+
+func restartReplicas(t *testing.T, w *world) {
+	now := leader(t, w)
+	args := []string{"pg", "restart", "pg-test", "-y"}
+	before := map[byte]string{}
+	for n := byte(10); n <= 12; n++ {
+		before[n] = started(t, w, n)
+		if n != now {
+			args = append(args, member(n))
+		}
+	}
+	if r := w.must(t, append(args, "--plan")...); !strings.Contains(r.out, "sessions on a member end") {
+		t.Errorf("the plan does not say what is interrupted:\n%s", r.out)
+	}
+	writer := startWriter(t, w, 5433)
+	w.must(t, args...)
+	if writer.stop(t) > 0 || writer.pause > undisturbed {
+		t.Errorf("a client of the leader noticed: it waited %s", writer.pause)
+	}
+	for n := byte(10); n <= 12; n++ {
+		if again := started(t, w, n) != before[n]; again == (n == now) {
+			t.Errorf("%s restarted: %v; the leader is %s", member(n), again, member(now))
+		}
+	}
+}
+
+func restartAll(t *testing.T, w *world) {
+	if r := w.must(t, "pg", "restart", "pg-test"); !strings.Contains(r.out, "nothing to do") {
+		t.Errorf("without a member that waits for it something would restart:\n%s", r.out)
+	}
+	now, before := leader(t, w), map[byte]string{}
+	for n := byte(10); n <= 12; n++ {
+		before[n] = started(t, w, n)
+	}
+	writer := startWriter(t, w, 5433)
+	w.must(t, "pg", "restart", "pg-test", "--all", "--yes", "pg-test")
+	writer.resumes(t, 30*time.Second)
+	if writer.stop(t) > 0 || writer.pause > 20*time.Second {
+		t.Error("the switchover took too long, or lost something")
+	}
+	if leader(t, w) == now {
+		t.Error("the leader restarted without handing over")
+	}
+	for n := byte(10); n <= 12; n++ {
+		if started(t, w, n) == before[n] && n == now {
+			t.Errorf("%s did not restart", member(n))
+		}
+	}
+	whole(t, w, 3)
+}
+
+func switchTo(t *testing.T, w *world) {
+	old := leader(t, w)
+	to := 10 + (old-10+1)%3
+	if r := w.pigsty(t, "pg", "switchover", "pg-test", "--to", member(to)); r.status != 1 || !strings.Contains(r.out, "no terminal") {
+		t.Errorf("it goes on without asking: status %d\n%s", r.status, r.out)
+	}
+	if r := w.pigsty(t, "pg", "switchover", "pg-test", "--leader", member(to), "-y"); r.status != 1 || !strings.Contains(r.out, member(old)+" leads") {
+		t.Errorf("--leader names another: status %d\n%s", r.status, r.out)
+	}
+	writer := startWriter(t, w, 5433)
+	w.must(t, "pg", "switchover", "pg-test", "--leader", member(old), "--to", member(to), "-y")
+	writer.resumes(t, 30*time.Second)
+	if missing := writer.stop(t); missing > 0 {
+		t.Errorf("%d acknowledged writes are lost", missing)
+	}
+	if now := leader(t, w); now != to {
+		t.Errorf("%s leads", member(now))
+	}
+	whole(t, w, 3)
+}
+
+// pausedCluster kills the leader's server while Patroni is told to leave the
+// cluster alone.
+func pausedCluster(t *testing.T, w *world) {
+	now := leader(t, w)
+	w.must(t, "pg", "pause", "pg-test")
+	if r := w.must(t, "pg", "list"); !strings.Contains(r.out, "paused") {
+		t.Errorf("pg list does not say so:\n%s", r.out)
+	}
+	w.on(t, now, "kill -9 $(head -1 /pg/data/postmaster.pid)")
+	time.Sleep(10 * time.Second)
+	for n := byte(10); n <= 12; n++ {
+		if n != now && w.query(t, n, "postgres", "select pg_is_in_recovery()") != "t" {
+			t.Errorf("%s took over", member(n))
+		}
+	}
+	w.must(t, "pg", "resume", "pg-test")
+	eventually(t, time.Minute, "writes resume", func() error {
+		return login(context.Background(), w, 5433, "test", "Test.Test", "test")
+	})
+	whole(t, w, 3)
+}
+
+func reinitialize(t *testing.T, w *world) {
+	now := leader(t, w)
+	replica := 10 + (now-10+1)%3
+	if r := w.pigsty(t, "pg", "reinit", "pg-test", member(replica), "-y"); r.status != 1 {
+		t.Errorf("-y is enough to lose data: status %d\n%s", r.status, r.out)
+	}
+	if r := w.pigsty(t, "pg", "reinit", "pg-test", member(now), "--yes", member(now)); r.status != 1 || !strings.Contains(r.out, "leads the cluster") {
+		t.Errorf("the leader can be reinitialized: status %d\n%s", r.status, r.out)
+	}
+	w.on(t, replica, "touch /pg/data/left-over")
+	writer := startWriter(t, w, 5433)
+	w.must(t, "pg", "reinit", "pg-test", member(replica), "--yes", member(replica))
+	if writer.stop(t) > 0 || writer.pause > undisturbed {
+		t.Errorf("a client of the leader noticed: it waited %s", writer.pause)
+	}
+	w.on(t, replica, "test ! -e /pg/data/left-over")
+	whole(t, w, 3)
+}
