@@ -223,7 +223,7 @@ func TestExtraInRecords(t *testing.T) {
 	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}, modules: list.All(), inventories: []string{"testdata/secrets.yml"}}
 	f := runFlags{extra: []string{
 		"pg_port=5433 pg_admin_password=" + canary, "username=app", "mine=" + canary,
-		"{pg_port: 5434}", "{pg_port: 5434, pgsodium_key: " + canary + "}",
+		"{pg_port: 5444}", "{pg_port: 5444, pgsodium_key: " + canary + "}",
 	}}
 	r, _, err := a.prepare(f.request([]string{"pgsql"}))
 	if err != nil {
@@ -231,7 +231,7 @@ func TestExtraInRecords(t *testing.T) {
 	}
 	want := []string{
 		"pg_port=5433 pg_admin_password=******", "username=app", "mine=******",
-		"{pg_port: 5434}", "{pg_port: ******, pgsodium_key: ******}",
+		"{pg_port: 5444}", "{pg_port: ******, pgsodium_key: ******}",
 	}
 	if !reflect.DeepEqual(r.req.Shown, want) {
 		t.Errorf("shown are %q, want %q", r.req.Shown, want)

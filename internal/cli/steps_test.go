@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"pigsty/internal/diag"
 	"pigsty/internal/module"
 	"pigsty/internal/module/list"
 	"pigsty/internal/plan"
@@ -89,7 +90,7 @@ func TestExamples(t *testing.T) {
 	for _, f := range files {
 		t.Run(filepath.Base(f), func(t *testing.T) {
 			d := loaded(t, f)
-			if len(d.problems) > 0 {
+			if d.problems.HasErrors() || d.problems.Count(diag.Warning) > 0 {
 				t.Errorf("it is not without blemish: %v", d.problems)
 			}
 			if err := d.compileAll(); err != nil {
@@ -138,10 +139,18 @@ func asItTravels(t *testing.T, r resource.Resource) resource.Resource {
 		}
 		return d
 	}
-	f, ok := r.(*resource.File)
-	if !ok {
+	if _, ok := r.(resource.Carrier); !ok {
 		return r
 	}
-	return &resource.File{Path: f.Path, Owner: f.Owner, Mode: f.Mode, Hash: f.Hash, Size: f.Size,
-		Mask: f.Mask, Hidden: f.Hidden, Check: f.Check, Once: f.Once}
+	from := reflect.Indirect(reflect.ValueOf(r))
+	to := reflect.New(from.Type())
+	for i := range from.NumField() {
+		if from.Type().Field(i).IsExported() {
+			to.Elem().Field(i).Set(from.Field(i))
+		}
+	}
+	if reflect.TypeOf(r).Kind() == reflect.Pointer {
+		return to.Interface().(resource.Resource)
+	}
+	return to.Elem().Interface().(resource.Resource)
 }

@@ -17,10 +17,10 @@ const hidden = "******"
 // password in them.
 var (
 	sensitiveKey = `["']?(?:[\w.-]*(?:pass|pa?s*w[ord]+|secret|token|credential|private_key|s3_key|azure_key)[\w.-]*` +
-		`|https?_proxy|all_proxy|[\w-]*(?:pgurl|exporter_url)|pgsodium_key|dst_pg|src_pg|sub_conn|minio_extra_vars|nginx_users)["']?`
+		`|https?_proxy|all_proxy|[\w-]*(?:pgurl|exporter_url|api_url|webhook_url)|(?:routing|service|api|user)_key|pgsodium_key|dst_pg|src_pg|sub_conn|minio_extra_vars|nginx_users)["']?`
 
 	// maybeSensitive is a part of every sensitiveKey, and quick to look for.
-	maybeSensitive = regexp.MustCompile(`(?i)pas|pa?s*w|secret|token|credential|private_key|s3_key|azure_key|pgsodium_key|_proxy|pgurl|exporter_url|(?:dst|src)_pg|sub_conn|extra_vars|nginx_users`)
+	maybeSensitive = regexp.MustCompile(`(?i)pas|pa?s*w|secret|token|credential|private_key|s3_key|azure_key|pgsodium_key|_proxy|pgurl|exporter_url|api_url|webhook_url|(?:routing|service|api|user)_key|(?:dst|src)_pg|sub_conn|extra_vars|nginx_users`)
 
 	quotedValue = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?`
 	blockValue  = regexp.MustCompile(`(?i)^\s*(?:-\s+)?` + sensitiveKey + `\s*:\s+(?:(` + quotedValue + `)\s*(?:#.*)?$|(\S.*))`)

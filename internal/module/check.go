@@ -55,7 +55,7 @@ type Port struct {
 func Listen(h *Host, name string, number int) Port {
 	p := Port{Host: h, Number: number, Use: name}
 	if v, ok := h.Vars.Get(name); ok {
-		p.Pos = v.Value.Pos
+		p.Pos = cmp.Or(v.Value.Pos, v.NamePos)
 	}
 	return p
 }
@@ -125,7 +125,7 @@ func Published(s *Site, hosts []*Host, names ...string) diag.List {
 		}
 		found = append(found, name)
 		if v, set := hosts[i].Vars.Get(name); set && at.IsZero() {
-			at = v.Value.Pos
+			at = cmp.Or(v.Value.Pos, v.NamePos)
 		}
 	}
 	if len(found) > 0 {

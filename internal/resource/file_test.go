@@ -9,6 +9,7 @@ import (
 
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/resourcetest"
+	"pigsty/internal/secret"
 )
 
 func TestFile(t *testing.T) {
@@ -306,7 +307,7 @@ func TestLinkPrefers(t *testing.T) {
 
 func TestLinesHidden(t *testing.T) {
 	h := resourcetest.New()
-	l := &resource.Lines{Path: "/root/.pgpass", Marker: "# ours", Block: true, Lines: []string{"*:*:*:u:secret"}, Mode: 0o600, Hidden: true}
+	l := &resource.Lines{Path: "/root/.pgpass", Marker: "# ours", Block: true, Private: []secret.Value{secret.New("*:*:*:u:secret")}, Mode: 0o600}
 	_ = h.Disk.Write(l.Path, []byte("theirs\n"), 0o644, resource.Owner{})
 	run(t, h, l, step{"added", nil, "change: lines differ\nlines:  → ******", ""})
 	data, _ := h.Disk.Read(l.Path)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"pigsty/internal/secret"
@@ -28,7 +29,9 @@ type Lines struct {
 	// means 0644 for a new file.
 	Owner Owner
 	Mode  fs.FileMode
-	// Hidden keeps the lines out of plans.
+	// Private are more lines, which plans do not show.
+	Private []secret.Value
+	// Hidden keeps lines out of plans that are there and are to go.
 	Hidden bool
 }
 
@@ -60,7 +63,7 @@ func (l *Lines) Diff(_ context.Context, h *Host) (Change, error) {
 		c.Action, c.Reason = Create, "does not exist"
 	}
 	switch {
-	case l.Hidden:
+	case l.Hidden || len(l.Private) > 0:
 		c.Attrs = []Attr{{Name: "lines", New: secret.Mask}}
 	case textual(old):
 		c.Diff = unified(old, []byte(text), nil)
@@ -132,7 +135,7 @@ func (l *Lines) edit(old string) string {
 			out.WriteString(line)
 		}
 	}
-	if !written && len(l.Lines) > 0 {
+	if !written && len(l.lines()) > 0 {
 		if s := out.String(); s != "" && !strings.HasSuffix(s, "\n") {
 			out.WriteString("\n")
 		}
@@ -141,15 +144,24 @@ func (l *Lines) edit(old string) string {
 	return out.String()
 }
 
+func (l *Lines) lines() []string {
+	out := slices.Clone(l.Lines)
+	for _, line := range l.Private {
+		out = append(out, line.Reveal())
+	}
+	return out
+}
+
 func (l *Lines) ours() string {
-	if len(l.Lines) == 0 {
+	lines := l.lines()
+	if len(lines) == 0 {
 		return ""
 	}
 	if l.Block {
-		return l.Marker + " begin\n" + strings.Join(l.Lines, "\n") + "\n" + l.Marker + " end\n"
+		return l.Marker + " begin\n" + strings.Join(lines, "\n") + "\n" + l.Marker + " end\n"
 	}
 	var out strings.Builder
-	for _, line := range l.Lines {
+	for _, line := range lines {
 		out.WriteString(line + " " + l.Marker + "\n")
 	}
 	return out.String()

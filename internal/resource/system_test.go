@@ -126,7 +126,9 @@ func TestKernelArguments(t *testing.T) {
 	h := resourcetest.New()
 	r := &resource.KernelArguments{Args: []string{"numa=off", "transparent_hugepage=never"}}
 	h.Shell.Absent = []string{"grubby"}
-	config := func(more string) { h.Disk.Put("/boot/grub/grub.cfg", "menuentry {\n\tlinux /vmlinuz root=UUID=1 ro"+more+"\n}\nmenuentry {\n\tlinux /old ro\n}\n") }
+	config := func(more string) {
+		h.Disk.Put("/boot/grub/grub.cfg", "menuentry {\n\tlinux /vmlinuz root=UUID=1 ro"+more+"\n}\nmenuentry {\n\tlinux /old ro\n}\n")
+	}
 	config("")
 	h.Shell.Answer = func(resource.Command) ([]byte, error) {
 		if data, err := h.Files.Read("/etc/default/grub.d/pigsty.cfg"); err == nil && strings.Contains(string(data), "$GRUB_CMDLINE_LINUX numa=off transparent_hugepage=never\"") {

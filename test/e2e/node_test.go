@@ -55,11 +55,16 @@ const installed = "haproxy keepalived prometheus-node-exporter ufw curl rsync lz
 var before = map[byte][]string{}
 
 func cutOff(t *testing.T, w *world) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
 	for _, n := range []byte{10, 11} {
-		w.on(t, n, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; "+
-			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "+installed+" >/dev/null; rm /usr/sbin/policy-rc.d; "+
-			"for u in haproxy keepalived prometheus-node-exporter; do systemctl disable -q --now $u; done; "+
-			"ufw allow 8443/tcp comment theirs >/dev/null")
+		script := "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; " +
+			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends " + installed + " >/dev/null; rm /usr/sbin/policy-rc.d; " +
+			"for u in haproxy keepalived prometheus-node-exporter; do systemctl disable -q --now $u; done; " +
+			"ufw allow 8443/tcp comment theirs"
+		if out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 		before[n] = state(t, w, n)
 	}
 	w.inventory(t, proxies, "node_firewall_public_port: [ 80 ]")
@@ -75,7 +80,8 @@ func cutOff(t *testing.T, w *world) {
 
 func nodes(t *testing.T, w *world) {
 	w.inventory(t, proxies, "node_firewall_public_port: [ 22, 80, 9101 ]")
-	r := w.must(t, "node")
+	w.must(t, "node")
+	r := w.must(t, "plan", "node", "-v")
 	for _, skip := range []string{
 		"chrony skipped: a container has the clock of its machine",
 		"selinux skipped: a container shares its kernel",
@@ -192,9 +198,11 @@ func nodesBack(t *testing.T, w *world) {
 func state(t *testing.T, w *world, n byte) []string {
 	t.Helper()
 	out := w.on(t, n, `
-find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs -o -path /usr/local/share/ca-certificates \
- -o -path '/etc/ssh' -o -path /root/.ssh \) -prune -o \( -type d -printf 'dir %m %u %p\n' -o -type l -printf 'link %p %l\n' -o -type f -printf '%m %u %p ' -exec sh -c 'sha256sum < "$1"' - {} \; \) 2>/dev/null |
- grep -Ev ' /etc/(passwd|group|shadow|gshadow|subuid|subgid)-? | /etc/(ca-certificates.conf|machine-id|mtab|\.pwd\.lock)' | sort
+files() { find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs \
+ -o -path /usr/local/share/ca-certificates -o -path /etc/ssh -o -path /root/.ssh \) -prune -o "$@" 2>/dev/null; }
+ours() { grep -Ev ' /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
+{ files -type d -printf 'directory %m %u %p\n'; files -type l -printf 'link %l %p\n'; files -type f -printf 'file %m %u %p\n'; } | ours
+files -type f -print0 | xargs -0 sha256sum | ours
 systemctl list-unit-files --no-legend --type=service,timer,socket | awk '{ print "unit " $1 " " $2 }'
 systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-tmpfiles|systemd-timedated|e2scrub|fstrim|logrotate)' | awk '{ print "active " $1 }'
 ufw status | sort

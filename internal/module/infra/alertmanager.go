@@ -30,7 +30,7 @@ func (i *instance) alertmanager(b *plan.Builder) {
 	}
 	b = b.Tag("alertmanager").Given(alertmanagerPackages...)
 	config, launch := b.Tag("alertmanager_config"), b.Tag("alertmanager_launch")
-	v := service{Name: "alertmanager", Description: "Alertmanager", User: "prometheus", Options: i.AlertmanagerOptions,
+	v := service{Name: "alertmanager", Description: "Alertmanager", User: "prometheus", Port: i.AlertmanagerPort, Options: i.AlertmanagerOptions,
 		Program: called(config, "alertmanager", "prometheus-alertmanager"), Paths: []string{below("alertmgr")}}
 
 	config.Add(resource.NewFile(alertConfig, i.alertConfig(), resource.OwnedBy("prometheus", groupName), resource.Mode(0o640),

@@ -11,6 +11,7 @@ import (
 	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
+	"pigsty/internal/secret"
 )
 
 // envMarker begins and ends our lines in files of people.
@@ -25,12 +26,12 @@ const admins = "admin"
 func (i *instance) environment(b *plan.Builder) {
 	b = b.Tag("infra_env")
 	i.clients(b)
-	private := func(name string, lines []string) *resource.Lines {
-		return &resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Lines: lines,
-			Owner: resource.Owner{User: i.user(), Group: i.user()}, Mode: 0o600, Hidden: true}
+	private := func(name string, lines []string, secrets ...secret.Value) *resource.Lines {
+		return &resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Lines: lines, Private: secrets,
+			Owner: resource.Owner{User: i.user(), Group: i.user()}, Mode: 0o600}
 	}
 	pg := b.Tag("env_pg")
-	pg.Tag("env_pgpass").Add(private(".pgpass", i.passwords()))
+	pg.Tag("env_pgpass").Add(private(".pgpass", nil, i.passwords()...))
 	pg.Tag("env_pgscv").Add(private(".pg_service.conf", i.services()))
 	p := module.Params[pgsql.Params](i.Host)
 	env := []string{
@@ -89,16 +90,16 @@ func (i *instance) userHome() string {
 }
 
 // passwords returns the lines of libpq's password file.
-func (i *instance) passwords() []string {
+func (i *instance) passwords() []secret.Value {
 	p := module.Params[pgsql.Params](i.Host)
 	escape := strings.NewReplacer(`\`, `\\`, ":", `\:`)
-	var out []string
+	var out []secret.Value
 	for _, u := range []struct{ name, password string }{
 		{p.PgReplicationUsername, p.PgReplicationPassword.Reveal()},
 		{p.PgMonitorUsername, p.PgMonitorPassword.Reveal()},
 		{p.PgAdminUsername, p.PgAdminPassword.Reveal()},
 	} {
-		out = append(out, "*:*:*:"+escape.Replace(u.name)+":"+escape.Replace(u.password))
+		out = append(out, secret.New("*:*:*:"+escape.Replace(u.name)+":"+escape.Replace(u.password)))
 	}
 	return out
 }

@@ -189,7 +189,7 @@ func (i *instance) haproxyPages(b *plan.Builder) {
 
 // nginxExporter adds what turns nginx's status page into metrics.
 func (i *instance) nginxExporter(b *plan.Builder) {
-	v := service{Name: "nginx_exporter", Description: "nginx-prometheus-exporter", User: "prometheus", NoReload: true,
+	v := service{Name: "nginx_exporter", Description: "nginx-prometheus-exporter", User: "prometheus", Port: i.NginxExporterPort, NoReload: true,
 		Program: called(b, "nginx_exporter", "prometheus-nginx-exporter"),
 		Arguments: append(listening("--web.listen-address=", i.listen(i.NginxExporterPort)),
 			fmt.Sprintf("--nginx.scrape-uri=http://%s/nginx", at("127.0.0.1", i.NginxPort)))}

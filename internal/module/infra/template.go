@@ -4,6 +4,7 @@ import (
 	"embed"
 	"slices"
 	"strings"
+	"time"
 
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
@@ -21,6 +22,7 @@ type service struct {
 	Description string   // a few words
 	User        string   // who runs it
 	Program     string   // path
+	Port        int      // where it answers
 	Arguments   []string // options that each are one word
 	Options     string   // further options, as the inventory has them
 	Paths       []string // directories that it writes to
@@ -66,8 +68,12 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 	} else {
 		unit.ReloadOn = reload
 	}
-	launch.Add(unit)
+	launch.Add(unit, &resource.Condition{Name: v.Name + " answers", TCP: at("127.0.0.1", v.Port), Unit: v.Unit(), Timeout: startTimeout})
 }
+
+// startTimeout is how long a service may take to answer: one with much data
+// looks through it first.
+const startTimeout = 2 * time.Minute
 
 // has reports whether options set the flag called name.
 func has(options, name string) bool {

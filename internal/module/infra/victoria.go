@@ -50,7 +50,7 @@ func (i *instance) vmetrics(b *plan.Builder) {
 // store adds a store with its data in dir below /infra. Its data are deleted
 // when clean is set or the tag for that is asked for.
 func (i *instance) store(b *plan.Builder, v service, dir string, port int, clean bool, reload ...string) {
-	v.User = "victoria"
+	v.User, v.Port = "victoria", port
 	v.Paths = []string{below(dir)}
 	v.Arguments = slices.Concat(listening("-httpListenAddr=", i.listen(port)), []string{"-storageDataPath=" + below(dir)}, v.Arguments)
 
@@ -69,7 +69,7 @@ func (i *instance) store(b *plan.Builder, v service, dir string, port int, clean
 // vmalert adds what evaluates rules. Alerts go to the Alertmanager of every
 // infra node; those are one cluster, which sends each alert once.
 func (i *instance) vmalert(b *plan.Builder) {
-	v := service{Name: "vmalert", Description: "vmalert, which evaluates rules", User: "victoria", Program: "/usr/bin/vmalert", Options: i.VmalertOptions}
+	v := service{Name: "vmalert", Description: "vmalert, which evaluates rules", User: "victoria", Program: "/usr/bin/vmalert", Port: i.VmalertPort, Options: i.VmalertOptions}
 	metrics := "http://" + at("127.0.0.1", i.VmetricsPort)
 	v.Arguments = append(listening("-httpListenAddr=", i.listen(i.VmalertPort)),
 		"-datasource.url="+metrics, "-remoteRead.url="+metrics, "-remoteWrite.url="+metrics,

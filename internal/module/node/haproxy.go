@@ -50,6 +50,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 		resource.NewFile(haproxyConfig, haproxyFile(h),
 			resource.Mode(0o600), // it holds a password
 			resource.Masking("user "),
+			resource.Keeping(module.Managed),
 			resource.CheckedBy("haproxy", "-c", "-f", "%s")),
 	)
 	prune := &resource.Prune{Dir: haproxyServices, Glob: "*.cfg", Header: serviceHeader}

@@ -36,6 +36,7 @@ include `+KeepalivedDir+`/*.conf
 			Name: keepalivedUnit, Enabled: true, Running: true,
 			ReloadOn: []string{keepalivedConfig, KeepalivedDir + "/"},
 			Check:    []string{"keepalived", "--config-test=" + keepalivedConfig},
+			After:    []string{"unit " + haproxyUnit}, // which health checks look at
 		},
 	)
 }

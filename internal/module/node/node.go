@@ -21,7 +21,7 @@ func Module() module.Module {
 				Tags: []string{"node", "node_hosts", "node_name", "node_resolv", "node_sec", "node_selinux", "node_firewall", "node_ca",
 					"node_install", "node_repo", "node_repo_upstream", "node_repo_add", "node_repo_cache",
 					"node_pkg", "node_pkg_default", "node_pkg_extra",
-					"node_feature", "node_kernel", "node_tune", "node_tune_active", "node_sysctl",
+					"node_uv", "node_pip", "node_feature", "node_kernel", "node_tune", "node_tune_active", "node_sysctl",
 					"node_profile", "node_alias", "node_ulimit", "node_data",
 					"node_admin", "node_admin_pk_list", "node_admin_pk_current", "node_timezone",
 					"node_ntp", "node_ntp_install", "node_ntp_config", "node_ntp_launch", "node_crontab",
@@ -54,6 +54,7 @@ func steps(s *module.Site, hosts []*module.Host) []*plan.Step {
 		authority(n, s)
 		repositories(n, s, h)
 		packages(n, h)
+		python(n, h)
 		features(n, h)
 		kernel(n, h)
 		shell(n, h)

@@ -30,13 +30,13 @@ type Params struct {
 	NodeRepoRemove      bool     `param:"node_repo_remove" default:"true" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Has no effect in this version: repository files that are there already stay."`
 	NodePackages        []string `param:"node_packages" default:"[openssh-server]" level:"cluster" group:"NODE_PACKAGE" doc:"Packages to install; an item may hold several, separated by commas or spaces."`
 	NodeDefaultPackages []string `param:"node_default_packages" level:"global" group:"NODE_PACKAGE" doc:"Packages that every node gets. Chosen by operating system unless set."`
-	NodeUvEnv           string   `param:"node_uv_env" default:"/data/venv" format:"path" level:"cluster" group:"NODE_PACKAGE" doc:"Python virtual environment to create with uv; empty for none."`
-	NodePipPackages     string   `param:"node_pip_packages" default:"" level:"cluster" group:"NODE_PACKAGE" doc:"Python packages to install there, separated by spaces."`
+	NodeUvEnv           string   `param:"node_uv_env" default:"/data/venv" format:"path" level:"cluster" group:"NODE_PACKAGE" doc:"Python virtual environment to create, by uv where it is installed, else by python3; empty for none."`
+	NodePipPackages     string   `param:"node_pip_packages" default:"" level:"cluster" group:"NODE_PACKAGE" doc:"Python packages to install there, separated by spaces. What is there is not upgraded."`
 
 	// NODE_SEC
 
 	NodeSelinuxMode        string   `param:"node_selinux_mode" default:"permissive" enum:"disabled,permissive,enforcing" level:"cluster" group:"NODE_SEC" doc:"SELinux mode, on systems that have it."`
-	NodeFirewallMode       string   `param:"node_firewall_mode" default:"zone" enum:"zone,off,none" level:"cluster" group:"NODE_SEC" doc:"zone trusts the intranet and opens the public ports, off turns the firewall off, none leaves it as it is."`
+	NodeFirewallMode       string   `param:"node_firewall_mode" default:"zone" enum:"zone,off,none" level:"cluster" group:"NODE_SEC" doc:"What becomes of firewalld or ufw, where one is installed: zone turns it on, trusts the intranet and all nodes, and opens the public ports; off turns it off; none leaves it as it is."`
 	NodeFirewallIntranet   []string `param:"node_firewall_intranet" default:"[10.0.0.0/8, 192.168.0.0/16, 172.16.0.0/12]" format:"address" level:"cluster" group:"NODE_SEC" doc:"Networks that count as internal: the firewall trusts them, and HBA rules mean them by intra."`
 	NodeFirewallPublicPort []int    `param:"node_firewall_public_port" default:"[22, 80, 443]" format:"port" level:"cluster" group:"NODE_SEC" doc:"TCP ports that are open to everybody."`
 
@@ -44,7 +44,7 @@ type Params struct {
 
 	NodeDisableNuma     bool              `param:"node_disable_numa" default:"false" level:"cluster" group:"NODE_TUNE" doc:"Whether NUMA is turned off by a kernel argument. Needs a reboot."`
 	NodeDisableSwap     bool              `param:"node_disable_swap" default:"false" level:"cluster" group:"NODE_TUNE" doc:"Whether swap is turned off, now and at boot."`
-	NodeStaticNetwork   bool              `param:"node_static_network" default:"true" level:"cluster" group:"NODE_TUNE" doc:"Whether DHCP is kept from rewriting the name servers."`
+	NodeStaticNetwork   bool              `param:"node_static_network" default:"true" level:"cluster" group:"NODE_TUNE" doc:"Whether DHCP is kept from rewriting the name servers where node_dns_servers sets them."`
 	NodeDiskPrefetch    bool              `param:"node_disk_prefetch" default:"false" level:"cluster" group:"NODE_TUNE" doc:"Whether disks read far ahead, which helps rotating ones."`
 	NodeKernelModules   []string          `param:"node_kernel_modules" default:"[softdog, ip_vs, ip_vs_rr, ip_vs_wrr, ip_vs_sh]" level:"cluster" group:"NODE_TUNE" doc:"Kernel modules to load, now and at boot."`
 	NodeTune            string            `param:"node_tune" default:"oltp" enum:"none,oltp,olap,crit,tiny" level:"cluster" group:"NODE_TUNE" doc:"Tuned profile to activate: oltp for latency, olap for throughput, crit for safety of data, tiny for small machines, none to leave tuned alone."`
@@ -61,7 +61,7 @@ type Params struct {
 	NodeAdminUID         int               `param:"node_admin_uid" default:"88" min:"0" level:"cluster" group:"NODE_ADMIN" doc:"User and group id of the administrator."`
 	NodeAdminUsername    string            `param:"node_admin_username" default:"dba" format:"username" level:"cluster" group:"NODE_ADMIN" doc:"Name of the administrator."`
 	NodeAdminSudo        string            `param:"node_admin_sudo" default:"nopass" enum:"nopass,all,limit,none" level:"cluster" group:"NODE_ADMIN" doc:"What the administrators may run as root: everything without a password, everything with one, a few service commands, nothing."`
-	NodeAdminSSHExchange bool              `param:"node_admin_ssh_exchange" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Whether administrators can log in from node to node."`
+	NodeAdminSSHExchange bool              `param:"node_admin_ssh_exchange" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Has no effect in this version: administrators log in from node to node with an agent, or with keys of node_admin_pk_list."`
 	NodeAdminPkCurrent   bool              `param:"node_admin_pk_current" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Whether the public keys of the user who runs pigsty are authorized for the administrator."`
 	NodeAdminPkList      []string          `param:"node_admin_pk_list" default:"[]" level:"cluster" group:"NODE_ADMIN" doc:"Further public keys to authorize, one line each."`
 	NodeAliases          map[string]string `param:"node_aliases" default:"{}" level:"cluster/instance" group:"NODE_ADMIN" doc:"Shell aliases, by name."`
@@ -79,11 +79,11 @@ type Params struct {
 	VipEnabled      bool         `param:"vip_enabled" default:"false" level:"cluster" group:"NODE_VIP" doc:"Whether the nodes of a cluster share a virtual address, kept by keepalived."`
 	VipAddress      string       `param:"vip_address" format:"ip" level:"cluster" group:"NODE_VIP" doc:"The virtual address. Needed when vip_enabled is on."`
 	VipVrid         *int         `param:"vip_vrid" min:"1" max:"254" level:"cluster" group:"NODE_VIP" doc:"Virtual router id, unique in the network. Needed when vip_enabled is on."`
-	VipRole         string       `param:"vip_role" default:"backup" enum:"master,backup" fold:"true" level:"instance" group:"NODE_VIP" doc:"Which node holds the address at first. One per cluster should be master."`
+	VipRole         string       `param:"vip_role" default:"backup" enum:"master,backup" fold:"true" level:"instance" group:"NODE_VIP" doc:"The master has the higher priority: it wins when several nodes could take the address, and takes it back with vip_preempt. One per cluster should be master."`
 	VipPreempt      bool         `param:"vip_preempt" default:"false" level:"cluster/instance" group:"NODE_VIP" doc:"Whether a node with higher priority takes the address back when it returns."`
 	VipInterface    string       `param:"vip_interface" default:"auto" level:"cluster/instance" group:"NODE_VIP" doc:"Network interface of the address; auto finds the one that has the node's own address."`
 	VipDNSSuffix    string       `param:"vip_dns_suffix" default:"" level:"cluster" group:"NODE_VIP" doc:"What follows the cluster's name in the DNS name of the address."`
-	VipAuthPass     secret.Value `param:"vip_auth_pass" default:"" level:"cluster" group:"NODE_VIP" doc:"Password among the nodes that share the address; keepalived heeds 8 characters. Derived from cluster and router id when empty."`
+	VipAuthPass     secret.Value `param:"vip_auth_pass" default:"" level:"cluster" group:"NODE_VIP" doc:"Password among the nodes that share the address; keepalived heeds 8 characters. Without one, nodes accept what comes from each other's addresses."`
 	VipExporterPort int          `param:"vip_exporter_port" default:"9650" format:"port" level:"cluster" group:"NODE_VIP" doc:"Port of keepalived's exporter."`
 
 	// HAPROXY

@@ -38,8 +38,12 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		haproxy = haproxy.After(stopped)
 		haproxy.Add(
 			&resource.Absent{Path: haproxyUnitFile},
-			&resource.Absent{Path: "/etc/haproxy", Tree: true},
+			&resource.Absent{Path: haproxyServices, Tree: true},
+			&resource.Original{Path: haproxyConfig, Header: module.Managed},
 		)
+		if p.HaproxyEnabled { // the package's directory is open to all
+			haproxy.Add(&resource.Dir{Path: path.Dir(haproxyConfig)})
+		}
 		nodeExporter(h).remove(b.Tag("node_exporter"))
 		vipExporter(h).remove(b.Tag("vip_exporter"))
 		vector := b.Tag("vector")
@@ -71,6 +75,9 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			if p.NodeTunedProfileDir == tunedDir {
 				off.Add(&resource.Absent{Path: path.Join(tunedDir, "profiles", name)})
 			}
+		}
+		if h.Facts.Container != "" { // nobody else's without tuned
+			tune.Add(&resource.Absent{Path: tunedDir, Tree: true})
 		}
 		tune.Add(
 			&resource.Absent{Path: modulesFile},

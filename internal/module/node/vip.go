@@ -50,8 +50,7 @@ func virtualAddress(b *plan.Builder, s *module.Site, h *module.Host) {
 	if p.HaproxyEnabled && family(h) == "deb" { // EL has curl, or curl-minimal in its place
 		b.Add(&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "vip_enabled"}}})
 	}
-	// A health check that finds no HAProxy yet would only cost time.
-	Keepalived(b.Tag("vip_launch", "vip_reload").After(b.ID("unit "+haproxyUnit)), "vip_enabled")
+	Keepalived(b.Tag("vip_launch", "vip_reload"), "vip_enabled")
 }
 
 // vipPeers returns the other nodes that share the address of h.
