@@ -42,7 +42,7 @@ vuln: ## Look for known vulnerabilities in what the binary uses
 .PHONY: test
 test: check vuln build ## Everything: check, vulnerabilities, end to end on sandbox hosts
 	$(GO) test -count=1 -timeout 30m ./internal/sandbox
-	$(GO) test -count=1 -timeout 60m -v ./test/e2e
+	$(GO) test -count=1 -timeout 60m -parallel 3 -v ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for a short while

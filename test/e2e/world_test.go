@@ -71,9 +71,11 @@ func newWorld(t *testing.T, subnet string, hosts ...byte) *world {
 	return newWorldOf(t, sandbox.DefaultOS, subnet, hosts...)
 }
 
-// newWorldOf is newWorld with hosts that run the given system.
+// newWorldOf is newWorld with hosts that run the given system. Worlds do not
+// touch each other, and much of their time is waiting: they run side by side.
 func newWorldOf(t *testing.T, system, subnet string, hosts ...byte) *world {
 	t.Helper()
+	t.Parallel()
 	prefix := netip.MustParsePrefix(subnet)
 	bridge := fmt.Sprintf("pge2e%d", prefix.Addr().As4()[2])
 	box, err := sandbox.Open(sandbox.Config{Dir: filepath.Join(os.TempDir(), "pigsty-"+bridge), ImageDir: sandbox.DefaultDir, Bridge: bridge, Subnet: prefix, OS: system})
