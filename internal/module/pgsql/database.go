@@ -70,7 +70,11 @@ func (c *Cluster) addDatabases(b *plan.Builder, s *module.Site, recreate bool, w
 		for _, e := range d.Extensions {
 			add(m.extension(d.Name, e))
 		}
-		if script, err := s.File(d.Baseline); d.Baseline != "" && err == nil { // else checkFiles has said so
+		switch script, err := s.File(d.Baseline); {
+		case d.Baseline == "":
+		case err != nil:
+			add(&resource.Impossible{Name: "baseline " + d.Name, Why: err.Error()})
+		default:
 			add(postgres.NewBaseline(m.server(), d.Name, d.Baseline, script))
 		}
 	}

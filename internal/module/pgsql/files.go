@@ -38,14 +38,6 @@ var serverFiles = []string{"PG_VERSION", "postgresql.conf", "postgresql.auto.con
 // checkFiles checks that the files which the inventory names on the control
 // side can be read, and that none takes the place of one of the server's.
 func (c *Cluster) checkFiles(s *module.Site, l *diag.List) {
-	read := func(name, parameter string, at diag.Pos) {
-		if _, err := s.File(name); err != nil {
-			l.Add(diag.Diagnostic{
-				Code: "unreadable-file", Pos: at, Message: fmt.Sprintf("%s names a file that cannot be read: %v", parameter, err),
-				Advice: "correct the name; a relative one starts where the inventory lies",
-			})
-		}
-	}
 	for _, m := range c.once("pg_files") {
 		for _, name := range m.Params.PgFiles {
 			if base := path.Base(filepath.ToSlash(name)); slices.Contains(serverFiles, base) {
@@ -54,13 +46,22 @@ func (c *Cluster) checkFiles(s *module.Site, l *diag.List) {
 					Advice: "set parameters by pg_parameters and access rules by pg_hba_rules",
 				})
 			}
-			read(name, "pg_files", m.At("pg_files"))
+			if _, err := s.File(name); err != nil {
+				l.Add(diag.Diagnostic{
+					Code: "unreadable-file", Pos: m.At("pg_files"), Message: fmt.Sprintf("pg_files names a file that cannot be read: %v", err),
+					Advice: "correct the name; a relative one starts where the inventory lies",
+				})
+			}
 		}
 	}
 	for _, m := range c.once("pg_databases") {
 		for _, d := range m.Params.PgDatabases {
-			if d.Baseline != "" && d.State != "absent" {
-				read(d.Baseline, "the baseline of database "+d.Name, d.Pos)
+			if d.Baseline == "" || d.State == "absent" {
+				continue
+			}
+			if _, err := s.File(d.Baseline); err != nil {
+				l.Warn(m.FieldValue("pg_databases", d.Pos, "baseline").Pos, "unreadable-file", fmt.Sprintf("the baseline of database %s cannot be read: %v", d.Name, err),
+					"put the file there, beside the inventory or below files/: the database is made without it, and an apply runs it once it is there")
 			}
 		}
 	}
