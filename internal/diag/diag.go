@@ -99,6 +99,16 @@ func (l List) Count(s Severity) int {
 	return n
 }
 
+// Once returns l with only the first of those that have code and the same message.
+func (l List) Once(code string) List {
+	said := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(l), func(d Diagnostic) bool {
+		again := d.Code == code && said[d.Message]
+		said[d.Message] = said[d.Message] || d.Code == code
+		return again
+	})
+}
+
 // Sorted returns the diagnostics by file, line and column, each said once.
 func (l List) Sorted() List {
 	out := slices.Clone(l)

@@ -18,6 +18,7 @@ func Check(s *Site, modules []Module) diag.List {
 	for _, h := range s.Hosts() {
 		l.Add(s.Catalogue.Check(h.Vars)...)
 	}
+	l = l.Sorted().Once("unmanaged-parameter")
 	var ports []Port
 	for _, m := range modules {
 		if m.Check != nil {

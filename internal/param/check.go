@@ -49,7 +49,7 @@ func (c *Catalogue) unknown(d *diag.Diagnostic, name string) {
 	}
 	if m := unmanaged(name); m != "" {
 		d.Severity, d.Code = diag.Note, "unmanaged-parameter"
-		d.Message = fmt.Sprintf("%s belongs to the %s module, which is not managed here", name, m)
+		d.Message = fmt.Sprintf("parameters of the %s module do nothing: this version does not manage it", m)
 		return
 	}
 	module, near := c.owner(name), c.Nearest(name)
