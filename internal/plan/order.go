@@ -16,8 +16,15 @@ const packagesKey = "packages"
 // those it depends on.
 type Graph struct {
 	Steps []*Step
-	byID  map[string]*Step
-	deps  map[string][]string
+	nodes []node
+	byID  map[string]int // place in nodes
+}
+
+// node is a step before it has its place in the order.
+type node struct {
+	step  *Step
+	after []int32 // places in Graph.nodes
+	mark  mark
 }
 
 // Arrange selects the steps that carry one of tags, joins those that several
@@ -27,50 +34,51 @@ type Graph struct {
 // when two steps share an ID or when the order has a cycle, which are mistakes
 // of a module and not of an inventory.
 func Arrange(steps []*Step, tags []string) (*Graph, error) {
-	g := &Graph{byID: make(map[string]*Step, len(steps)), deps: make(map[string][]string, len(steps))}
-	var selected []*Step
+	g := &Graph{nodes: make([]node, 0, len(steps)), byID: make(map[string]int, len(steps))}
+	hosts := map[string][]int32{}
 	for _, s := range steps {
 		if !s.Tagged(tags) {
 			continue
 		}
-		have := g.byID[s.ID()]
-		if have == nil {
-			copied := *s
-			g.byID[s.ID()] = &copied
-			selected = append(selected, &copied)
+		id := s.ID()
+		if i, ok := g.byID[id]; ok {
+			joined, err := g.nodes[i].step.join(s)
+			if err != nil {
+				return nil, err
+			}
+			g.nodes[i].step = joined
 			continue
 		}
-		if err := have.join(s); err != nil {
-			return nil, err
-		}
+		i := len(g.nodes)
+		g.byID[id] = i
+		g.nodes = append(g.nodes, node{step: s})
+		hosts[s.Host] = append(hosts[s.Host], int32(i))
 	}
-	hosts := map[string][]*Step{}
-	for _, s := range selected {
-		hosts[s.Host] = append(hosts[s.Host], s)
+	l := linker{Graph: g}
+	for i := range g.nodes {
+		l.link(i, hosts[g.nodes[i].step.Host])
 	}
-	for _, s := range selected {
-		g.link(s, hosts[s.Host])
-	}
-	if err := g.sort(selected); err != nil {
+	if err := g.sort(); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// join makes s stand for other too, which has the same ID: the same resource
-// that another play declares, or more packages for the same transaction.
-func (s *Step) join(other *Step) error {
+// join returns a step for both s and other, which has the same ID: the same
+// resource that another play declares, or more packages for the same transaction.
+func (s *Step) join(other *Step) (*Step, error) {
+	both := *s
 	switch p := s.Resource.(type) {
 	case *resource.Packages:
-		s.Resource = p.Merge(other.Resource.(*resource.Packages))
+		both.Resource = p.Merge(other.Resource.(*resource.Packages))
 	default:
 		if !reflect.DeepEqual(s.Resource, other.Resource) {
-			return fmt.Errorf("two different steps share the name %q", s.ID())
+			return nil, fmt.Errorf("two different steps share the name %q", s.ID())
 		}
 	}
-	s.Tags = union(s.Tags, other.Tags)
-	s.After = union(s.After, other.After)
-	return nil
+	both.Tags = union(s.Tags, other.Tags)
+	both.After = union(s.After, other.After)
+	return &both, nil
 }
 
 func union(a, b []string) []string {
@@ -84,78 +92,131 @@ func union(a, b []string) []string {
 }
 
 // After returns the IDs of the steps that s directly comes after.
-func (g *Graph) After(s *Step) []string { return g.deps[s.ID()] }
+func (g *Graph) After(s *Step) []string {
+	i, ok := g.byID[s.ID()]
+	if !ok {
+		return nil
+	}
+	var ids []string
+	for _, on := range g.nodes[i].after {
+		ids = append(ids, g.nodes[on].step.ID())
+	}
+	return ids
+}
 
 // Step returns the step with the given ID, nil if there is none.
-func (g *Graph) Step(id string) *Step { return g.byID[id] }
-
-// link finds the steps that s comes after.
-func (g *Graph) link(s *Step, mates []*Step) {
-	id := s.ID()
-	add := func(on string) {
-		if on != id && g.byID[on] != nil && !slices.Contains(g.deps[id], on) {
-			g.deps[id] = append(g.deps[id], on)
-		}
+func (g *Graph) Step(id string) *Step {
+	if i, ok := g.byID[id]; ok {
+		return g.nodes[i].step
 	}
+	return nil
+}
+
+// linker finds the edges of a graph. What it needs for one step it uses again
+// for the next.
+type linker struct {
+	*Graph
+	after []int32
+	id    []byte
+}
+
+// link finds the steps that the one at place i comes after; mates are the
+// places of all steps of its host.
+func (l *linker) link(i int, mates []int32) {
+	s := l.nodes[i].step
+	l.after = l.after[:0]
 	for _, a := range s.After {
-		add(a)
+		if on, ok := l.byID[a]; ok {
+			l.add(i, on)
+		}
 	}
 	if r, ok := s.Resource.(resource.Requirer); ok {
 		for _, key := range r.Requires() {
 			if !strings.HasSuffix(key, "/") {
-				add(ID(s.Host, key))
+				l.addKey(i, key)
 				continue
 			}
 			for _, m := range mates {
-				if strings.HasPrefix(m.Resource.Key(), key) {
-					add(m.ID())
+				if strings.HasPrefix(l.nodes[m].step.key(), key) {
+					l.add(i, int(m))
 				}
 			}
 		}
 	}
 	switch {
-	case s.Resource.Key() == packagesKey:
+	case s.key() == packagesKey:
 		for _, m := range mates {
-			if m.Early {
-				add(m.ID())
+			if l.nodes[m].step.Early {
+				l.add(i, int(m))
 			}
 		}
 	case !s.Early:
-		add(ID(s.Host, packagesKey))
+		l.addKey(i, packagesKey)
+	}
+	l.nodes[i].after = slices.Clone(l.after)
+}
+
+// addKey has the step at place i come after the one for the resource with key
+// on its host, if there is one.
+func (l *linker) addKey(i int, key string) {
+	l.id = append(append(append(l.id[:0], l.nodes[i].step.Host...), ' '), key...)
+	if on, ok := l.byID[string(l.id)]; ok {
+		l.add(i, on)
 	}
 }
 
-// sort puts selected in topological order, keeping the given order otherwise.
-func (g *Graph) sort(selected []*Step) error {
-	const (
-		unseen = iota
-		open
-		done
-	)
-	mark := make(map[string]int, len(selected))
-	var visit func(s *Step, path []string) error
-	visit = func(s *Step, path []string) error {
-		id := s.ID()
-		switch mark[id] {
-		case done:
-			return nil
+func (l *linker) add(i, on int) {
+	if on != i && !slices.Contains(l.after, int32(on)) {
+		l.after = append(l.after, int32(on))
+	}
+}
+
+// mark says how far sorting has come with a step.
+type mark uint8
+
+const (
+	unseen mark = iota
+	open        // what it comes after is being sorted
+	sorted
+)
+
+// sort puts the steps in topological order, keeping the given order otherwise.
+func (g *Graph) sort() error {
+	g.Steps = make([]*Step, 0, len(g.nodes))
+	var path []int32
+	var visit func(i int32) error
+	visit = func(i int32) error {
+		n := &g.nodes[i]
+		path = append(path, i)
+		switch n.mark {
 		case open:
-			return fmt.Errorf("steps wait for each other: %s", strings.Join(append(path, id), " → "))
-		}
-		mark[id] = open
-		for _, on := range g.deps[id] {
-			if err := visit(g.byID[on], append(path, id)); err != nil {
-				return err
+			return fmt.Errorf("steps wait for each other: %s", g.names(path))
+		case unseen:
+			n.mark = open
+			for _, on := range n.after {
+				if err := visit(on); err != nil {
+					return err
+				}
 			}
+			n.mark = sorted
+			g.Steps = append(g.Steps, n.step)
 		}
-		mark[id] = done
-		g.Steps = append(g.Steps, s)
+		path = path[:len(path)-1]
 		return nil
 	}
-	for _, s := range selected {
-		if err := visit(s, nil); err != nil {
+	for i := range g.nodes {
+		if err := visit(int32(i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// names lists the steps at places for a message.
+func (g *Graph) names(places []int32) string {
+	var ids []string
+	for _, i := range places {
+		ids = append(ids, g.nodes[i].step.ID())
+	}
+	return strings.Join(ids, " → ")
 }

@@ -43,10 +43,20 @@ type Step struct {
 	// come after one of another host's. When one fails, or a host with one is
 	// lost, the others restart nothing. Starting what does not run is not limited.
 	Exclusive string
+
+	id string // known from the start for steps of a Builder
 }
 
 // ID names the step uniquely in a run.
-func (s *Step) ID() string { return ID(s.Host, s.Resource.Key()) }
+func (s *Step) ID() string {
+	if s.id != "" {
+		return s.id
+	}
+	return ID(s.Host, s.Resource.Key())
+}
+
+// key is that of the step's resource.
+func (s *Step) key() string { return s.ID()[len(s.Host)+1:] }
 
 // ID is the identifier of the step for the resource with key on host.
 func ID(host, key string) string { return host + " " + key }
@@ -137,9 +147,9 @@ func (b *Builder) Add(rs ...resource.Resource) string {
 	var id string
 	for _, r := range rs {
 		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after, Early: b.early, Exclusive: b.alone,
-			Given: b.given, Only: b.only}
+			Given: b.given, Only: b.only, id: b.ID(r.Key())}
 		*b.steps = append(*b.steps, s)
-		id = s.ID()
+		id = s.id
 	}
 	return id
 }
@@ -150,9 +160,9 @@ func (b *Builder) AddOnLeader(cluster string, members []string, rs ...resource.R
 	var id string
 	for _, r := range rs {
 		s := &Step{Host: b.host, Module: b.module, Tags: b.tags, Resource: r, After: b.after,
-			Cluster: cluster, Members: members}
+			Cluster: cluster, Members: members, id: b.ID(r.Key())}
 		*b.steps = append(*b.steps, s)
-		id = s.ID()
+		id = s.id
 	}
 	return id
 }

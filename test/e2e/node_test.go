@@ -193,18 +193,19 @@ func nodesBack(t *testing.T, w *world) {
 }
 
 // state lists the files of a host with what they are, its units with what they
-// do, and the rules of its firewall. What the documentation says stays is left
-// out: accounts, the CA, the manifest, what packages and running programs write.
+// do, and the rules of its firewall. Left out is what the documentation says
+// stays (accounts, the CA, the data directory), what packages and programs write
+// themselves (keepalived names its routes in /etc/iproute2), and what a reboot does.
 func state(t *testing.T, w *world, n byte) []string {
 	t.Helper()
 	out := w.on(t, n, `
 files() { find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs \
- -o -path /usr/local/share/ca-certificates -o -path /etc/ssh -o -path /root/.ssh \) -prune -o "$@" 2>/dev/null; }
-ours() { grep -Ev ' /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
+ -o -path /usr/local/share/ca-certificates -o -path /etc/ssh -o -path /root/.ssh -o -path /etc/iproute2 \) -prune -o "$@" 2>/dev/null; }
+ours() { grep -Ev ' /data$| /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
 { files -type d -printf 'directory %m %u %p\n'; files -type l -printf 'link %l %p\n'; files -type f -printf 'file %m %u %p\n'; } | ours
 files -type f -print0 | xargs -0 sha256sum | ours
 systemctl list-unit-files --no-legend --type=service,timer,socket | awk '{ print "unit " $1 " " $2 }'
-systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-tmpfiles|systemd-timedated|e2scrub|fstrim|logrotate)' | awk '{ print "active " $1 }'
+systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-|e2scrub|fstrim|logrotate|ldconfig|ufw)' | awk '{ print "active " $1 }'
 ufw status | sort
 `)
 	return strings.Split(out, "\n")

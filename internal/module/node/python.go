@@ -11,7 +11,12 @@ import (
 // python adds the virtual environment for the scripts of people.
 func python(b *plan.Builder, h *module.Host) {
 	p := module.Params[Params](h)
-	if p.NodeUvEnv != "" {
-		b.Tag("node_uv", "node_pip").Add(&resource.Venv{Path: p.NodeUvEnv, Packages: strings.Fields(p.NodePipPackages)})
+	if p.NodeUvEnv == "" {
+		return
 	}
+	v := &resource.Venv{Path: p.NodeUvEnv}
+	if p.NodePipPackages != "" {
+		v.Packages = strings.Fields(p.NodePipPackages)
+	}
+	b.Tag("node_uv", "node_pip").Add(v)
 }
