@@ -41,14 +41,17 @@ vuln: ## Look for known vulnerabilities in what the binary uses
 
 .PHONY: test
 test: check vuln build ## Everything: check, vulnerabilities, end to end on sandbox hosts
+	$(MAKE) fuzz FUZZTIME=300x
 	$(GO) test -count=1 -timeout 30m ./internal/sandbox
 	$(GO) test -count=1 -timeout 60m -parallel 3 -v ./test/e2e
+
+FUZZTIME ?= 10s
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for a short while
 	@for t in $$(grep -rlE '^func Fuzz' --include=*_test.go internal | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' $$t/*_test.go | sed 's/func //'); do \
-	    $(GO) test ./$$t -run '^$$' -fuzz "^$$f$$" -fuzztime 10s || exit 1; done; done
+	    $(GO) test ./$$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
 .PHONY: bench
 bench: build ## Measure against plain shell on sandbox hosts (docs/performance.md)
