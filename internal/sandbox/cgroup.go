@@ -96,7 +96,7 @@ func (cg cgroups) populated(name string) bool {
 // kill ends every process of the host at once, as a power cut would, and waits until all are gone.
 func (cg cgroups) kill(name string) error {
 	dir := filepath.Join(cg.unified, name)
-	for wait := time.Now().Add(20 * time.Second); cg.populated(name); time.Sleep(10 * time.Millisecond) {
+	for wait := time.Now().Add(time.Minute); cg.populated(name); time.Sleep(10 * time.Millisecond) {
 		// cgroup.kill came with Linux 5.14; before that, signal what is there until nothing is.
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0); err != nil {
 			for _, pid := range cg.pids(name) {
