@@ -93,6 +93,11 @@ func (a *app) docCommand() *cobra.Command {
 		Use:     "doc [PARAMETER]",
 		GroupID: "look",
 		Short:   "Explain a parameter, or write the reference page of a module",
+		Long: `Doc explains PARAMETER: its type, default and meaning, an example, which files
+and objects of a deployment it decides about, and what a change of it reloads
+or restarts. The latter is found out by trying the example on a small sample
+deployment, of one infra node and a cluster of two; INSTANCE, CLUSTER and
+ADDRESS stand for names of yours.`,
 		Example: "  pigsty doc pg_hba_rules\n  pigsty doc --module PGSQL > pgsql.md",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -125,8 +130,7 @@ func (a *app) docCommand() *cobra.Command {
 			if !ok {
 				return status(exitInvalid, "there is no parameter %q%s", args[0], didYouMean(cat.Nearest(args[0])))
 			}
-			_, err := fmt.Fprint(a.out, p.Describe())
-			return err
+			return a.newSample(cat).explain(p)
 		},
 	}
 	c.Flags().StringVar(&module, "module", "", "write the reference page of this `MODULE`: NODE, ETCD, PGSQL …")

@@ -54,13 +54,7 @@ func (a *app) load(extra []string) (*deployment, error) {
 	}
 	a.hide(d.inventory.Decrypted())
 	d.catalogue = a.catalogue()
-	d.inventory.SetDefaults(func(name string) (inventory.Value, bool) {
-		p, ok := d.catalogue.Lookup(name)
-		if !ok || p.Default.Kind == inventory.Null {
-			return inventory.Value{}, false
-		}
-		return p.Default, true
-	})
+	d.inventory.SetDefaults(defaultsOf(d.catalogue))
 	d.inventory.SetSecrets(d.catalogue.MapSecrets)
 	d.problems.Add(d.inventory.Check()...)
 	if d.problems.HasErrors() {
@@ -77,6 +71,17 @@ func (a *app) load(extra []string) (*deployment, error) {
 	d.problems.Add(module.Check(site, a.modules)...)
 	d.problems = d.problems.Masked(d.texts)
 	return d, nil
+}
+
+// defaultsOf looks up the defaults of parameters, for references to them.
+func defaultsOf(cat *param.Catalogue) func(name string) (inventory.Value, bool) {
+	return func(name string) (inventory.Value, bool) {
+		p, ok := cat.Lookup(name)
+		if !ok || p.Default.Kind == inventory.Null {
+			return inventory.Value{}, false
+		}
+		return p.Default, true
+	}
 }
 
 // inventoryPaths are what -i names, or stands for it.

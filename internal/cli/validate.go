@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -51,11 +52,13 @@ file:line:column, what is wrong and what to do. Exit status 5 if there are error
 	return c
 }
 
-// compileAll compiles the plays of a deployment, all at once, which finds what
-// only compiling shows. The other plays are parts of them.
+// compileAll compiles the plays of a deployment, which finds what only compiling
+// shows. The other plays are parts of them. No more plays at once than there are
+// processors, since each holds the steps of all hosts.
 func (d *deployment) compileAll() error {
 	site := d.site(d.knownFacts())
 	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
 	for _, m := range d.app.modules {
 		for _, p := range m.Plays {
 			if p.Deploy == 0 {

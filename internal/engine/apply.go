@@ -143,6 +143,8 @@ func (a *applying) step(it *plan.Item, unfit bool) {
 		a.fleet.emit(Event{Type: StepFailed, Host: s.Host, Step: s.Resource.Key(), Text: it.Error})
 	case blocker != "" && a.ctx.Err() != nil:
 		a.finish(s, NotBegun, "")
+	case blocker != "" && !unfit && it.Change.Empty() && it.Change.Skipped == "" && !disturbed:
+		a.finish(s, Unchanged, "") // what it needs failed, and it is as it should be all the same
 	case blocker != "" || unfit:
 		a.finish(s, Blocked, "")
 		if !it.Change.Empty() {

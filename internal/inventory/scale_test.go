@@ -2,11 +2,9 @@ package inventory
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Aliases of aliases must not take more than the text that holds them.
@@ -81,33 +79,31 @@ func loadAll(data []byte) *Inventory {
 	return inv
 }
 
-// Four times the hosts may take at most twice the time and memory for each.
+// Of four times the hosts each takes as many allocations and as much memory, but
+// for the slices and maps of all that grow by doubling.
 func TestLoadIsLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	measure := func(data []byte) (time.Duration, uint64) {
-		best, bytes := time.Duration(math.MaxInt64), uint64(0)
-		for range 3 { // the fastest, since other work may share the machine
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start := time.Now()
-			loadAll(data)
-			best = min(best, time.Since(start))
-			runtime.ReadMemStats(&after)
-			bytes = after.TotalAlloc - before.TotalAlloc
-		}
-		return best, bytes
+	perHost := func(hosts, own int) (allocations, bytes float64) {
+		data := large(hosts, own)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		loadAll(data)
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs-before.Mallocs) / float64(hosts), float64(after.TotalAlloc-before.TotalAlloc) / float64(hosts)
 	}
+	loadAll(large(3, 2)) // what the first one makes for all
 	for _, own := range []int{2, 20} {
-		shortTime, shortBytes := measure(large(500, own))
-		longTime, longBytes := measure(large(2000, own))
-		if longTime > 8*shortTime {
-			t.Errorf("%d own variables: 500 hosts take %v, 2000 take %v", own, shortTime, longTime)
+		fewAllocations, fewBytes := perHost(500, own)
+		manyAllocations, manyBytes := perHost(2000, own)
+		if manyAllocations > 1.1*fewAllocations {
+			t.Errorf("%d own variables: each of 500 hosts takes %.0f allocations, of 2000 %.0f", own, fewAllocations, manyAllocations)
 		}
-		if longBytes > 8*shortBytes {
-			t.Errorf("%d own variables: 500 hosts take %d bytes, 2000 take %d", own, shortBytes, longBytes)
+		if manyBytes > 1.25*fewBytes {
+			t.Errorf("%d own variables: each of 500 hosts takes %.0f bytes, of 2000 %.0f", own, fewBytes, manyBytes)
 		}
+		t.Logf("%d own variables: %.1f → %.1f allocations and %.0f → %.0f bytes a host", own, fewAllocations, manyAllocations, fewBytes, manyBytes)
 	}
 }
 

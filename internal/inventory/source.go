@@ -143,6 +143,9 @@ func (r *reader) directory(dir string) error {
 	}
 	before := len(r.sources) + len(r.diags)
 	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
 		path := filepath.Join(dir, e.Name())
 		info, err := os.Stat(path)
 		if err != nil {
@@ -150,7 +153,7 @@ func (r *reader) directory(dir string) error {
 		}
 		ext := strings.ToLower(filepath.Ext(path))
 		switch {
-		case info.IsDir() || hidden(e.Name()) || isOwnProgram(info):
+		case info.IsDir() || isOwnProgram(info):
 		case isYAML(ext):
 			err = r.file(path, info.Mode())
 		case ext == ".ini" || ext == "" && e.Name() == "hosts":

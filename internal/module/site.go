@@ -87,6 +87,11 @@ func (s *Site) Group(name string) []*Host {
 // AdminIP is the address of the node that the deployment is run from: the
 // parameter admin_ip, else the first host of group infra, else the first host.
 func (s *Site) AdminIP() string {
+	type adminIP string
+	return string(Derive(s, func(s *Site) adminIP { return adminIP(s.adminIP()) }))
+}
+
+func (s *Site) adminIP() string {
 	for _, h := range s.hosts {
 		if v, ok := h.Vars.Get("admin_ip"); ok {
 			return v.Value.Text

@@ -23,7 +23,7 @@ func (p *Parameter) Describe() string {
 		line("default", p.Default.Flow())
 	}
 	line("level", strings.ReplaceAll(p.Level, "/", ", "))
-	fmt.Fprintf(&b, "\n%s\n", wrap(p.field.meaning(), 78, "  "))
+	fmt.Fprintf(&b, "\n%s\n", Wrap(p.field.meaning(), 78, "  "))
 	for _, o := range p.field.shape.objects() {
 		o.describe(&b)
 	}
@@ -56,12 +56,12 @@ func (o *object) describe(b *strings.Builder) {
 		} else if f.hasDefault() {
 			notes = append(notes, "default "+f.value.Flow())
 		}
-		fmt.Fprintf(b, "  %s (%s)\n%s\n", f.name, strings.Join(notes, "; "), wrap(f.meaning(), 78, "      "))
+		fmt.Fprintf(b, "  %s (%s)\n%s\n", f.name, strings.Join(notes, "; "), Wrap(f.meaning(), 78, "      "))
 	}
 }
 
-// wrap breaks text into indented lines of at most width columns.
-func wrap(text string, width int, indent string) string {
+// Wrap breaks text into indented lines of at most width columns.
+func Wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	col := 0
 	for _, word := range strings.Fields(text) {

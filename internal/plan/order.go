@@ -35,7 +35,7 @@ type node struct {
 // of a module and not of an inventory.
 func Arrange(steps []*Step, tags []string) (*Graph, error) {
 	g := &Graph{nodes: make([]node, 0, len(steps)), byID: make(map[string]int, len(steps))}
-	hosts := map[string][]int32{}
+	hosts := map[string]*mates{}
 	for _, s := range steps {
 		if !s.Tagged(tags) {
 			continue
@@ -52,7 +52,10 @@ func Arrange(steps []*Step, tags []string) (*Graph, error) {
 		i := len(g.nodes)
 		g.byID[id] = i
 		g.nodes = append(g.nodes, node{step: s})
-		hosts[s.Host] = append(hosts[s.Host], int32(i))
+		if hosts[s.Host] == nil {
+			hosts[s.Host] = &mates{}
+		}
+		hosts[s.Host].places = append(hosts[s.Host].places, int32(i))
 	}
 	l := linker{Graph: g}
 	for i := range g.nodes {
@@ -110,65 +113,6 @@ func (g *Graph) Step(id string) *Step {
 		return g.nodes[i].step
 	}
 	return nil
-}
-
-// linker finds the edges of a graph. What it needs for one step it uses again
-// for the next.
-type linker struct {
-	*Graph
-	after []int32
-	id    []byte
-}
-
-// link finds the steps that the one at place i comes after; mates are the
-// places of all steps of its host.
-func (l *linker) link(i int, mates []int32) {
-	s := l.nodes[i].step
-	l.after = l.after[:0]
-	for _, a := range s.After {
-		if on, ok := l.byID[a]; ok {
-			l.add(i, on)
-		}
-	}
-	if r, ok := s.Resource.(resource.Requirer); ok {
-		for _, key := range r.Requires() {
-			if !strings.HasSuffix(key, "/") {
-				l.addKey(i, key)
-				continue
-			}
-			for _, m := range mates {
-				if strings.HasPrefix(l.nodes[m].step.key(), key) {
-					l.add(i, int(m))
-				}
-			}
-		}
-	}
-	switch {
-	case s.key() == packagesKey:
-		for _, m := range mates {
-			if l.nodes[m].step.Early {
-				l.add(i, int(m))
-			}
-		}
-	case !s.Early:
-		l.addKey(i, packagesKey)
-	}
-	l.nodes[i].after = slices.Clone(l.after)
-}
-
-// addKey has the step at place i come after the one for the resource with key
-// on its host, if there is one.
-func (l *linker) addKey(i int, key string) {
-	l.id = append(append(append(l.id[:0], l.nodes[i].step.Host...), ' '), key...)
-	if on, ok := l.byID[string(l.id)]; ok {
-		l.add(i, on)
-	}
-}
-
-func (l *linker) add(i, on int) {
-	if on != i && !slices.Contains(l.after, int32(on)) {
-		l.after = append(l.after, int32(on))
-	}
 }
 
 // mark says how far sorting has come with a step.

@@ -135,7 +135,7 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 func (b *Build) wants() []want.Package {
 	all := slices.Clone(b.Wants)
 	for _, f := range b.Files {
-		all = append(all, want.Package{Name: f.URL})
+		all = append(all, want.Package{Name: fetch.Shown(f.URL)})
 	}
 	return all
 }

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,7 +131,7 @@ func Differences(old, new []Locked) []Difference {
 	versions := func(list []Locked) map[string]string {
 		out := map[string]string{}
 		for _, p := range list {
-			out[p.Name] = strings.TrimPrefix(out[p.Name]+", "+cmp.Or(p.Version, p.SHA256[:12]), ", ")
+			out[p.Name] = strings.TrimPrefix(out[p.Name]+", "+p.Version, ", ")
 		}
 		return out
 	}

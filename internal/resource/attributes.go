@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 )
 
 // permissions are the bits of a mode that a resource manages.
@@ -66,9 +67,11 @@ func setAttributes(h *Host, p string, info FileInfo, mode fs.FileMode, owner Own
 // above returns the keys of what must exist before a path can: the directories
 // over it, any of which may be a link, and its owner.
 func above(p string, owner Owner) []string {
-	var keys []string
-	for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
-		keys = append(keys, "dir "+dir, "link "+dir)
+	dir := path.Dir(p)
+	keys := make([]string, 0, 2*strings.Count(dir, "/")+2)
+	asDir, asLink := "dir "+dir, "link "+dir // the keys of the directories over it are their beginnings
+	for n := len(dir); n > 0 && dir != "/" && dir != "."; n = strings.LastIndexByte(dir[:n], '/') {
+		keys = append(keys, asDir[:len("dir ")+n], asLink[:len("link ")+n])
 	}
 	owner = owner.named()
 	if owner.User != "root" {

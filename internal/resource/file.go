@@ -95,9 +95,13 @@ func Keeping(header string) FileOption { return func(f *File) { f.Keep = header 
 // Seed makes the file one that is created if absent and never changed after.
 func Seed() FileOption { return func(f *File) { f.Once = true } }
 
-// NewFile returns the file at path with content, root's and 0644 unless options say otherwise.
+// NewFile returns the file at path with content, root's and 0644 unless options
+// say otherwise. Several files may have one content, so it must not be changed.
 func NewFile[T []byte | string](path string, content T, options ...FileOption) *File {
-	data := append([]byte{}, content...)
+	data := []byte(content)
+	if data == nil { // only the far side has none
+		data = []byte{}
+	}
 	f := &File{Path: path, Mode: 0o644, Hash: digest(data), Size: int64(len(data)), content: data}
 	for _, o := range options {
 		o(f)

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,14 +55,18 @@ func (u *Unit) Key() string { return "unit " + u.Name }
 // Requires returns whatever may write the files that the unit reads, and its
 // own unit file.
 func (u *Unit) Requires() []string {
-	keys := append([]string{}, u.After...)
-	for _, p := range append(append(u.files(), u.ReloadOn...), u.RestartOn...) {
-		for _, kind := range []string{"file ", "cert ", "link ", "absent ", "prune ", "htpasswd "} {
+	paths := slices.Concat(u.files(), u.ReloadOn, u.RestartOn)
+	keys := append(make([]string, 0, len(u.After)+len(writers)*len(paths)), u.After...)
+	for _, p := range paths {
+		for _, kind := range writers {
 			keys = append(keys, kind+p)
 		}
 	}
 	return keys
 }
+
+// writers begin the keys of resources that may write a file.
+var writers = []string{"file ", "cert ", "link ", "absent ", "prune ", "htpasswd "}
 
 // files are where the unit itself is configured by the administrator.
 func (u *Unit) files() []string {

@@ -24,7 +24,9 @@ type member struct {
 
 // members returns the members in the order of their numbers: hosts that have
 // one, whichever group they are in. There is one etcd cluster in a deployment.
-func members(s *module.Site) []member {
+func members(s *module.Site) []member { return module.Derive(s, findMembers) }
+
+func findMembers(s *module.Site) []member {
 	var out []member
 	for _, h := range s.Hosts() {
 		if p := module.Params[Params](h); p.EtcdSeq != nil {

@@ -77,7 +77,8 @@ func (i *instance) removeConfig(b *plan.Builder) {
 	for _, name := range services {
 		b.Add(&resource.Absent{Path: "/etc/default/" + name}, &resource.Absent{Path: "/etc/systemd/system/" + name + ".service"})
 	}
-	for _, dir := range []string{"/etc/grafana", nginxSites, dnsRecords} {
+	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed})
+	for _, dir := range []string{"/etc/grafana", nginxCerts, nginxProxies, dnsRecords} {
 		b.Add(&resource.Absent{Path: dir, Tree: true})
 	}
 }

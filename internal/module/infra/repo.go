@@ -2,6 +2,7 @@ package infra
 
 import (
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -105,11 +106,9 @@ func (i *instance) wants() []want.Package {
 			hosts = append(hosts, h)
 		}
 	}
-	for _, step := range installing(i.site, hosts) {
-		if list, ok := step.Resource.(*resource.Packages); ok {
-			for _, p := range list.Items {
-				add(want.Package{Name: p.Name, Or: p.Or, Version: p.Version, For: p.For, Optional: p.Optional})
-			}
+	for list := range installing(i.site, hosts) {
+		for _, p := range list.Items {
+			add(want.Package{Name: p.Name, Or: p.Or, Version: p.Version, For: p.For, Optional: p.Optional})
 		}
 	}
 	version := "18"
@@ -127,17 +126,36 @@ func (i *instance) wants() []want.Package {
 	return out
 }
 
-// installing returns the steps of what a deployment does on hosts, without those
-// of repositories.
-func installing(s *module.Site, hosts []*module.Host) []*plan.Step {
-	var out []*plan.Step
+// installing returns the packages that a deployment installs on hosts, without
+// those of repositories. It compiles so many hosts at a time, so that the steps
+// of a large deployment are not all there at once.
+func installing(s *module.Site, hosts []*module.Host) iter.Seq[*resource.Packages] {
+	const atOnce = 100
+	var plays []module.Play
 	for _, m := range s.Modules {
 		for _, p := range m.Plays {
 			if p.Deploy > 0 && m.Declaration.Name != moduleName {
-				out = append(out, p.Steps(s, hosts)...)
+				plays = append(plays, p)
 			}
 		}
 	}
+	plays = append(plays, module.Play{Steps: ownPackages})
+	return func(yield func(*resource.Packages) bool) {
+		for _, p := range plays {
+			for some := range slices.Chunk(hosts, atOnce) {
+				for _, step := range p.Steps(s, some) {
+					if list, ok := step.Resource.(*resource.Packages); ok && !yield(list) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// ownPackages returns the steps that install what the infra nodes among hosts run.
+func ownPackages(s *module.Site, hosts []*module.Host) []*plan.Step {
+	var out []*plan.Step
 	for _, i := range instances(s) {
 		if slices.Contains(hosts, i.Host) {
 			b := plan.NewBuilder(i.Host.Name(), moduleName)

@@ -97,17 +97,22 @@ func maxConn(h *module.Host) limit {
 	return limit{Value: min(haproxyMaxConn, (files-files/10)/2), Want: haproxyMaxConn, Host: h.Facts.MaxFiles}
 }
 
+// longUnits are units of time that HAProxy does not have, in days; shortUnits
+// are other words for those that it has.
+var (
+	longUnits  = map[string]float64{"w": 7, "week": 7, "weeks": 7, "mon": 30, "month": 30, "months": 30, "y": 365, "year": 365, "years": 365}
+	shortUnits = map[string]string{"sec": "s", "secs": "s", "min": "m", "mins": "m", "hour": "h", "hours": "h", "day": "d", "days": "d", "": "s"}
+)
+
 // haproxyTime writes a length of time the way HAProxy reads it: a number
 // without unit counts milliseconds there, and weeks and longer do not exist.
 func haproxyTime(text string) string {
 	digits := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyz")
 	unit := strings.TrimSpace(text[len(digits):])
-	days := map[string]float64{"w": 7, "week": 7, "weeks": 7, "mon": 30, "month": 30, "months": 30, "y": 365, "year": 365, "years": 365}
-	short := map[string]string{"sec": "s", "secs": "s", "min": "m", "mins": "m", "hour": "h", "hours": "h", "day": "d", "days": "d", "": "s"}
-	if n, err := strconv.ParseFloat(digits, 64); err == nil && days[unit] > 0 {
-		return fmt.Sprintf("%.0fd", math.Ceil(n*days[unit]))
+	if n, err := strconv.ParseFloat(digits, 64); err == nil && longUnits[unit] > 0 {
+		return fmt.Sprintf("%.0fd", math.Ceil(n*longUnits[unit]))
 	}
-	if s, ok := short[unit]; ok {
+	if s, ok := shortUnits[unit]; ok {
 		unit = s
 	}
 	return digits + unit

@@ -31,13 +31,12 @@ func names(b *plan.Builder, s *module.Site, h *module.Host) {
 func hosts(s *module.Site, h *module.Host) []string {
 	p := module.Params[Params](h)
 	var lines []string
+	have := map[string]bool{}
 	add := func(line string) {
-		for _, have := range lines {
-			if have == line {
-				return
-			}
+		if !have[line] {
+			have[line] = true
+			lines = append(lines, line)
 		}
-		lines = append(lines, line)
 	}
 	for _, record := range append(p.NodeDefaultEtcHosts[:len(p.NodeDefaultEtcHosts):len(p.NodeDefaultEtcHosts)], p.NodeEtcHosts...) {
 		add(expand(s, record))
@@ -50,10 +49,21 @@ func hosts(s *module.Site, h *module.Host) []string {
 		add(own + " " + withShort(name))
 	}
 	if p.NodenameExchange {
-		for _, other := range s.Hosts() {
-			if name := declaredName(other); name != "" && address(other) != "" {
-				add(address(other) + " " + withShort(name))
-			}
+		for _, line := range module.Derive(s, nodeNames) {
+			add(line)
+		}
+	}
+	return lines
+}
+
+// nameLines are the lines of /etc/hosts for the nodes that the inventory names.
+type nameLines []string
+
+func nodeNames(s *module.Site) nameLines {
+	var lines nameLines
+	for _, h := range s.Hosts() {
+		if name := declaredName(h); name != "" && address(h) != "" {
+			lines = append(lines, address(h)+" "+withShort(name))
 		}
 	}
 	return lines

@@ -1,6 +1,6 @@
 package node
 
-import "pigsty/internal/resource"
+import "pigsty/internal/memo"
 
 // profiles are the names of the tuned profiles: for transactions, for analysis,
 // for clusters that must not lose a commit, and for small hosts.
@@ -40,10 +40,22 @@ type profile struct {
 	Keepalive     []int // idle seconds, interval, probes
 }
 
-// tunedProfile returns the settings of the profile called name on a host with
-// facts f. A ratio above 0 makes the kernel refuse to promise more memory than
-// swap and that percentage of the memory.
-func tunedProfile(name string, f resource.Facts, ratio float64) profile {
+// tuning is what a profile depends on: its name, the limits of shared memory
+// (see sharedMemory), and node_overcommit_ratio. A ratio above 0 makes the kernel
+// refuse to promise more memory than swap and that percentage of the memory.
+type tuning struct {
+	name           string
+	shmMax, shmAll int64
+	ratio          float64
+}
+
+// tunedFiles are the profiles' files, which most hosts have alike.
+var tunedFiles memo.Table[tuning, []byte]
+
+func (t tuning) file() []byte { return render("tuned.conf.tmpl", t.profile()) }
+
+// profile returns the settings.
+func (t tuning) profile() profile {
 	p := profile{
 		Summary:         "PostgreSQL hosts with many short transactions",
 		Include:         "network-latency",
@@ -69,15 +81,15 @@ func tunedProfile(name string, f resource.Facts, ratio float64) profile {
 		FinTimeout:      15,
 		Keepalive:       []int{60, 20, 3},
 	}
-	p.ShmMax, p.ShmAll = sharedMemory(f)
-	if name != "oltp" {
+	p.ShmMax, p.ShmAll = t.shmMax, t.shmAll
+	if t.name != "oltp" {
 		p.FileMax = 134217728
 		p.SocketMax = 16777216
 		p.TCPMax = 33554432
 		p.Keepalive = []int{300, 60, 5}
 		p.FinTimeout = 30
 	}
-	switch name {
+	switch t.name {
 	case "olap":
 		p.Summary = "PostgreSQL hosts with long analytical queries"
 		p.Include = "network-throughput"
@@ -102,8 +114,8 @@ func tunedProfile(name string, f resource.Facts, ratio float64) profile {
 		p.SoMaxConn, p.Backlog, p.SynBacklog = 8192, 2048, 4096
 		p.Conntrack = 65536
 	}
-	if ratio > 0 {
-		p.Overcommit, p.OvercommitRatio = "2", int(ratio)
+	if t.ratio > 0 {
+		p.Overcommit, p.OvercommitRatio = "2", int(t.ratio)
 	}
 	return p
 }

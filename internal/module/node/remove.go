@@ -106,6 +106,10 @@ func removeVIP(b *plan.Builder, h *module.Host) {
 		)
 		return
 	}
+	if !module.Params[Params](h).VipEnabled {
+		b.Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
+		return // keepalived, if there is one, is somebody else's
+	}
 	b = b.After(b.Add(&resource.UnitAbsent{Name: keepalivedUnit}))
 	b.Add(
 		&resource.Absent{Path: KeepalivedDir, Tree: true},

@@ -55,12 +55,10 @@ func tuned(b *plan.Builder, h *module.Host) {
 	if dir == tunedDir {
 		b.Add(&resource.Dir{Path: tunedDir + "/profiles"})
 	}
+	shmMax, shmAll := sharedMemory(h.Facts)
 	for _, name := range profiles {
-		b.Add(
-			&resource.Dir{Path: path.Join(dir, name)},
-			resource.NewFile(path.Join(dir, name, "tuned.conf"),
-				render("tuned.conf.tmpl", tunedProfile(name, h.Facts, p.NodeOvercommitRatio))),
-		)
+		text := tunedFiles.Of(tuning{name, shmMax, shmAll, p.NodeOvercommitRatio}, tuning.file)
+		b.Add(&resource.Dir{Path: path.Join(dir, name)}, resource.NewFile(path.Join(dir, name, "tuned.conf"), text))
 		if dir == tunedDir {
 			// Since its version 2.24 tuned looks for profiles there only.
 			b.Add(&resource.Link{Path: path.Join(tunedDir, "profiles", name), Target: path.Join(tunedDir, name)})

@@ -63,11 +63,7 @@ func logEndpoints(s *module.Site, h *module.Host) []logEndpoint {
 	p := module.Params[Params](h)
 	var urls []string
 	if slices.Equal(p.VectorLogEndpoint, []string{"infra"}) {
-		for _, i := range s.Hosts() {
-			if variable(i, "infra_seq") != "" && variable(i, "vlogs_enabled") != "false" {
-				urls = append(urls, fmt.Sprintf("http://%s:%s/insert/jsonline", i.Name(), cmp.Or(variable(i, "vlogs_port"), "9428")))
-			}
-		}
+		urls = module.Derive(s, logStores)
 	} else {
 		for _, url := range p.VectorLogEndpoint {
 			urls = append(urls, expand(s, url))
@@ -82,4 +78,17 @@ func logEndpoints(s *module.Site, h *module.Host) []logEndpoint {
 		out = append(out, logEndpoint{name, url})
 	}
 	return out
+}
+
+// stores are the URLs of the infra nodes that store logs.
+type stores []string
+
+func logStores(s *module.Site) stores {
+	var urls stores
+	for _, i := range s.Hosts() {
+		if variable(i, "infra_seq") != "" && variable(i, "vlogs_enabled") != "false" {
+			urls = append(urls, fmt.Sprintf("http://%s:%s/insert/jsonline", i.Name(), cmp.Or(variable(i, "vlogs_port"), "9428")))
+		}
+	}
+	return urls
 }

@@ -55,11 +55,23 @@ func virtualAddress(b *plan.Builder, s *module.Site, h *module.Host) {
 
 // vipPeers returns the other nodes that share the address of h.
 func vipPeers(s *module.Site, h *module.Host) []string {
-	address := module.Params[Params](h).VipAddress
 	var out []string
-	for _, other := range s.Hosts() {
-		if p := module.Params[Params](other); other != h && p.VipEnabled && p.VipAddress == address {
+	for _, other := range module.Derive(s, findSharers)[module.Params[Params](h).VipAddress] {
+		if other != h {
 			out = append(out, other.Name())
+		}
+	}
+	return out
+}
+
+// sharers are the nodes that share a virtual address, by that.
+type sharers map[string][]*module.Host
+
+func findSharers(s *module.Site) sharers {
+	out := sharers{}
+	for _, h := range s.Hosts() {
+		if p := module.Params[Params](h); p.VipEnabled {
+			out[p.VipAddress] = append(out[p.VipAddress], h)
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"pigsty/internal/memo"
 	"pigsty/internal/module"
 	"pigsty/internal/module/etcd"
 	"pigsty/internal/module/node"
@@ -29,7 +30,8 @@ type Cluster struct {
 	Admin string   // address of the admin node
 	Infra []string // addresses of the infrastructure nodes, sorted
 
-	variables func() []map[string]any // what selectors see, see service.go
+	candidates   func() []any                    // what selectors see, see service.go
+	serviceFiles memo.Table[serviceText, []byte] // HAProxy's
 }
 
 // Member is one instance of a cluster.
@@ -37,6 +39,8 @@ type Member struct {
 	*module.Host
 	Params  *Params
 	Cluster *Cluster
+
+	hbaRules func() []string // the lines of pg_hba.conf, made once
 }
 
 // Clusters returns the clusters of s in inventory order.
@@ -57,37 +61,51 @@ func findClusters(s *module.Site) []*Cluster {
 		c := byName[p.PgCluster]
 		if c == nil {
 			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, Admin: s.AdminIP(), Infra: infra}
-			c.variables = sync.OnceValue(c.selectable)
+			c.candidates = sync.OnceValue(c.selectable)
 			byName[c.Name] = c
 			out = append(out, c)
 		}
 		m := &Member{Host: h, Params: p, Cluster: c}
+		m.hbaRules = sync.OnceValue(m.serverRules)
 		c.Members = append(c.Members, m)
 		if p.PgRole == "primary" && c.Primary == nil {
 			c.Primary, c.Params = m, p
 		}
 	}
+	relate(out)
 	for _, c := range out {
-		c.relate(out)
 		c.Template, _ = readTemplate(s, c.Params.PgConf) // checkTemplate says what is wrong with it
 	}
 	return out
 }
 
-// relate finds the clusters that c belongs together with.
-func (c *Cluster) relate(all []*Cluster) {
-	for _, other := range all {
-		if c.standby() && other != c && other.serves(c.Primary.Params.PgUpstream) {
-			c.Source = other
+// relate finds for each cluster those that it belongs together with: the one
+// that it stands by for, by the address of a member or its virtual one, and the
+// parts of the same Citus cluster.
+func relate(all []*Cluster) {
+	serving := map[string][]*Cluster{}
+	shards := map[string][]*Member{}
+	for _, c := range all {
+		for _, ip := range append(c.addresses(), c.vip()) {
+			serving[ip] = append(serving[ip], c)
 		}
-		if c.first().sharded() && other.first().sharded() && other.first().scopeName() == c.first().scopeName() {
-			c.Shards = append(c.Shards, other.Members...)
+		if first := c.first(); first.sharded() {
+			shards[first.scopeName()] = append(shards[first.scopeName()], c.Members...)
+		}
+	}
+	for _, c := range all {
+		if c.standby() {
+			for _, other := range serving[c.Primary.Params.PgUpstream] {
+				if other != c {
+					c.Source = other
+				}
+			}
+		}
+		if first := c.first(); first.sharded() {
+			c.Shards = shards[first.scopeName()]
 		}
 	}
 }
-
-// serves reports whether ip is a member's address, or the cluster's virtual one.
-func (c *Cluster) serves(ip string) bool { return c.at(ip) != nil || c.vip() == ip }
 
 // standby reports whether the inventory makes the whole cluster follow another.
 func (c *Cluster) standby() bool { return c.Primary != nil && c.Primary.Params.PgUpstream != "" }
@@ -112,15 +130,24 @@ func endpoints(s *module.Site) []string {
 	return out
 }
 
-// covered returns the members of c that are among hosts.
-func (c *Cluster) covered(hosts []*module.Host) []*Member {
-	var out []*Member
-	for _, m := range c.Members {
-		if slices.Contains(hosts, m.Host) {
-			out = append(out, m)
+// covering calls do with every cluster that has members among hosts, and those
+// members, in inventory order.
+func covering(s *module.Site, hosts []*module.Host, do func(c *Cluster, covered []*Member)) {
+	among := make(map[*module.Host]bool, len(hosts))
+	for _, h := range hosts {
+		among[h] = true
+	}
+	for _, c := range Clusters(s) {
+		var covered []*Member
+		for _, m := range c.Members {
+			if among[m.Host] {
+				covered = append(covered, m)
+			}
+		}
+		if len(covered) > 0 {
+			do(c, covered)
 		}
 	}
-	return out
 }
 
 // first returns the member to ask first when a step belongs to the cluster: the

@@ -112,6 +112,9 @@ func (s hbaScope) title(r HBARule) string {
 // user returns the rule's user with its alias resolved.
 func (s hbaScope) user(r HBARule) string {
 	user := orElse(r.User, "all")
+	if !strings.Contains(user, "${") {
+		return user
+	}
 	for alias, name := range s.Users {
 		user = strings.ReplaceAll(user, "${"+alias+"}", name)
 	}

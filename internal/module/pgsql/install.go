@@ -1,10 +1,12 @@
 package pgsql
 
 import (
+	"bytes"
 	"path"
 	"strconv"
 	"strings"
 
+	"pigsty/internal/memo"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/secret"
@@ -29,7 +31,7 @@ func (m *Member) addAccount(b *plan.Builder) {
 		&resource.User{Name: p.PgDbsu, UID: uid, KeepID: !chosen, Group: dbsuGroup, Home: p.PgDbsuHome, Shell: "/bin/bash"},
 		&resource.Dir{Path: p.PgDbsuHome, Owner: m.owner(), Mode: 0o700},
 	)
-	b.Tag("pg_dbsu", "pg_dbsu_sudo").Add(resource.NewFile("/etc/sudoers.d/"+dbsuGroup, m.sudoers(),
+	b.Tag("pg_dbsu", "pg_dbsu_sudo").Add(resource.NewFile("/etc/sudoers.d/"+dbsuGroup, sudoersFiles.Of(sudo{p.PgDbsu, p.PgDbsuSudo}, sudo.sudoers),
 		resource.Mode(0o440), resource.CheckedBy("visudo", "-cf", "%s")))
 }
 
@@ -38,20 +40,24 @@ var sudoUnits = []string{
 	"postgres", "pgbouncer", "patroni", "pgbackrest", "pg_exporter", "pgbouncer_exporter", "pgbackrest_exporter", "vip-manager",
 }
 
-// sudoers returns what the superuser may do as root.
-func (m *Member) sudoers() string {
-	p := m.Params
-	var b strings.Builder
+// sudo is a database superuser and what pg_dbsu_sudo gives it.
+type sudo struct{ user, power string }
+
+// sudoersFiles are what superusers may do as root, which most hosts have alike.
+var sudoersFiles memo.Table[sudo, []byte]
+
+func (s sudo) sudoers() []byte {
+	var b bytes.Buffer
 	b.WriteString(managed + "\n")
-	switch p.PgDbsuSudo {
+	switch s.power {
 	case "all":
-		b.WriteString(p.PgDbsu + " ALL=(ALL) ALL\n")
+		b.WriteString(s.user + " ALL=(ALL) ALL\n")
 	case "nopass":
-		b.WriteString(p.PgDbsu + " ALL=(ALL) NOPASSWD: ALL\n")
+		b.WriteString(s.user + " ALL=(ALL) NOPASSWD: ALL\n")
 	case "limit":
 		allow := func(command string) { b.WriteString("%" + dbsuGroup + " ALL=(root) NOPASSWD: " + command + "\n") }
 		allow("/usr/sbin/modprobe softdog")
-		allow("/usr/bin/chown " + p.PgDbsu + " /dev/watchdog")
+		allow("/usr/bin/chown " + s.user + " /dev/watchdog")
 		for _, unit := range sudoUnits {
 			for _, verb := range []string{"start", "stop", "status", "reload", "restart"} {
 				allow("/usr/bin/systemctl " + verb + " " + unit)
@@ -60,7 +66,7 @@ func (m *Member) sudoers() string {
 		}
 		allow("/usr/bin/systemctl reload haproxy")
 	}
-	return b.String()
+	return b.Bytes()
 }
 
 // addPackages adds PostgreSQL and its companions, and makes /usr/pgsql lead to
@@ -158,6 +164,4 @@ func (m *Member) addEnvironment(b *plan.Builder) {
 }
 
 // passField escapes a field of a password file: libpq, "The Password File".
-func passField(s string) string {
-	return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(s)
-}
+var passField = strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace

@@ -10,8 +10,8 @@ import (
 // instances returns the PostgreSQL instances on hosts.
 func instances(s *module.Site, hosts []*module.Host) []module.Instance {
 	var out []module.Instance
-	for _, c := range Clusters(s) {
-		for _, m := range c.covered(hosts) {
+	covering(s, hosts, func(c *Cluster, covered []*Member) {
+		for _, m := range covered {
 			in := module.Instance{Host: m.Host, Cluster: c.Name, Name: m.Instance(), Role: m.Params.PgRole,
 				Report: &patroni.Report{API: m.api(), Member: m.Instance(), Units: []string{"pgbouncer.service", "haproxy.service"}}}
 			for _, svc := range m.Params.services() {
@@ -19,6 +19,6 @@ func instances(s *module.Site, hosts []*module.Host) []module.Instance {
 			}
 			out = append(out, in)
 		}
-	}
+	})
 	return out
 }

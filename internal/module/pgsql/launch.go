@@ -138,8 +138,9 @@ func (c *Cluster) addDynamicConfig(b *plan.Builder) []string {
 
 // addDrift undoes on m what ALTER SYSTEM set in the inventory's place.
 func (m *Member) addDrift(b *plan.Builder) {
-	declared := map[string]string{}
-	for _, e := range slices.Concat(clusterParameters(m), localParameters(m)) {
+	parameters := slices.Concat(clusterParameters(m), localParameters(m))
+	declared := make(map[string]string, len(parameters))
+	for _, e := range parameters {
 		declared[e.key] = fmt.Sprint(e.value)
 	}
 	b.Tag("pg_launch", "pg_param").After(m.readyID()).Add(postgres.SettingsDrift{Server: m.server(), Declared: declared})

@@ -225,8 +225,8 @@ func (m *Member) postgresql() mapping {
 	return y
 }
 
-// hbaRules returns the lines of pg_hba.conf on m.
-func (m *Member) hbaRules() []string {
+// serverRules returns the lines of pg_hba.conf on m.
+func (m *Member) serverRules() []string {
 	return hbaLines(slices.Concat(m.Params.PgDefaultHBARules, m.shardRules(), m.Params.PgHBARules), m.scope(false))
 }
 

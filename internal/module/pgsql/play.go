@@ -53,11 +53,7 @@ func (m *Member) builder() *plan.Builder { return plan.NewBuilder(m.Name(), modu
 // members, and returns the steps of all.
 func each(s *module.Site, hosts []*module.Host, add func(c *Cluster, covered []*Member) []*plan.Step) []*plan.Step {
 	var out []*plan.Step
-	for _, c := range Clusters(s) {
-		if covered := c.covered(hosts); len(covered) > 0 {
-			out = append(out, add(c, covered)...)
-		}
-	}
+	covering(s, hosts, func(c *Cluster, covered []*Member) { out = append(out, add(c, covered)...) })
 	return out
 }
 

@@ -25,8 +25,7 @@ var removeTags = []string{
 func removes(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
 	var names []string
 	var refused diag.List
-	for _, c := range Clusters(s) {
-		covered := c.covered(hosts)
+	covering(s, hosts, func(c *Cluster, covered []*Member) {
 		if len(covered) == len(c.Members) {
 			names = append(names, c.Name)
 		}
@@ -42,7 +41,7 @@ func removes(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
 				})
 			}
 		}
-	}
+	})
 	return names, refused
 }
 

@@ -12,11 +12,11 @@ import (
 // replaced by the user of the same name if there is one, then the other users.
 // The system's own users exist whatever the lists say.
 func (p *Params) roles() []User {
-	declared := map[string]User{}
-	for _, u := range p.PgUsers {
-		declared[u.Name] = u
+	declared := make(map[string]*User, len(p.PgUsers))
+	for i := range p.PgUsers {
+		declared[p.PgUsers[i].Name] = &p.PgUsers[i]
 	}
-	var out []User
+	out := make([]User, 0, len(p.PgDefaultRoles)+4+len(p.PgUsers))
 	seen := map[string]bool{}
 	add := func(u User) {
 		if !seen[u.Name] {
@@ -26,7 +26,7 @@ func (p *Params) roles() []User {
 	}
 	for _, u := range p.PgDefaultRoles {
 		if own, ok := declared[u.Name]; ok {
-			u = own
+			u = *own
 		}
 		add(u)
 	}
@@ -38,7 +38,7 @@ func (p *Params) roles() []User {
 		{Name: p.PgMonitorUsername, Roles: []RoleGrant{{Name: "pg_monitor"}}, PgBouncer: true, PoolMode: "session"},
 	} {
 		if own, ok := declared[u.Name]; ok {
-			u = own
+			u = *own
 		}
 		add(u)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -15,6 +16,21 @@ var scriptFiles embed.FS
 
 // scripts are the commands in /pg/bin, for crontabs and for people on the host.
 var scripts = []string{"pg-role", "pg-cluster", "pg-backup", "pg-pitr"}
+
+// commands are the files of scripts, the same on every host.
+var commands = sync.OnceValue(func() (files []resource.Resource) {
+	for _, name := range scripts {
+		files = append(files, resource.NewFile(homeDir+"/bin/"+name, marked(script(name)), resource.Mode(0o755), resource.OwnedBy("root", dbsuGroup)))
+	}
+	return files
+})
+
+var (
+	aliasScript  = sync.OnceValue(func() string { return script("pg-alias.sh") })
+	psqlSettings = sync.OnceValue(func() []byte {
+		return []byte(strings.Replace(managed, "#", "--", 1) + "\n" + script("psqlrc"))
+	})
+)
 
 func script(name string) string {
 	data, err := scriptFiles.ReadFile(path.Join("templates/bin", name))
@@ -34,9 +50,7 @@ func marked(text string) string {
 // and psql's settings for the superuser.
 func (m *Member) addScripts(b *plan.Builder) {
 	p := m.Params
-	for _, name := range scripts {
-		b.Tag("pg_bin").Add(resource.NewFile(homeDir+"/bin/"+name, marked(script(name)), resource.Mode(0o755), resource.OwnedBy("root", dbsuGroup)))
-	}
+	b.Tag("pg_bin").Add(commands()...)
 	var aliases strings.Builder
 	aliases.WriteString(managed + "\n")
 	for _, v := range []struct{ name, value string }{
@@ -45,9 +59,9 @@ func (m *Member) addScripts(b *plan.Builder) {
 	} {
 		fmt.Fprintf(&aliases, "%s='%s'\n", v.name, v.value)
 	}
-	aliases.WriteString(script("pg-alias.sh"))
+	aliases.WriteString(aliasScript())
 	b.Tag("pg_alias").Add(
 		resource.NewFile("/etc/profile.d/pg-alias.sh", aliases.String()),
-		resource.NewFile(p.PgDbsuHome+"/.psqlrc", strings.Replace(managed, "#", "--", 1)+"\n"+script("psqlrc"), resource.Mode(0o600), resource.OwnedBy(p.PgDbsu, dbsuGroup)),
+		resource.NewFile(p.PgDbsuHome+"/.psqlrc", psqlSettings(), resource.Mode(0o600), resource.OwnedBy(p.PgDbsu, dbsuGroup)),
 	)
 }

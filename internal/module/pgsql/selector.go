@@ -6,26 +6,47 @@ import (
 	"strings"
 
 	"github.com/jmespath-community/go-jmespath/pkg/api"
+
+	"pigsty/internal/memo"
 )
 
 // memberIndex is the key under which a member's place in the cluster is kept
 // among its variables while a selector runs.
 const memberIndex = "__member"
 
-// selectMembers returns the positions of the members that the JMESPath
-// expression selects, in the order it returns them. vars holds the variables of
-// each member.
-func selectMembers(expression string, vars []map[string]any) ([]int, error) {
-	compiled, err := api.Compile(quoteLiterals(expression))
-	if err != nil {
-		return nil, err
-	}
-	input := make([]any, len(vars))
+// candidates makes the members of a cluster, of each of which vars holds the
+// variables, what selectMembers takes.
+func candidates(vars []map[string]any) []any {
+	out := make([]any, len(vars))
 	for i, v := range vars {
 		v[memberIndex] = float64(i)
-		input[i] = v
+		out[i] = v
 	}
-	result, err := compiled.Search(input)
+	return out
+}
+
+// selector is a compiled expression, or why it cannot be compiled.
+type selector struct {
+	api.JMESPath
+	err error
+}
+
+// selectors are the expressions of services, which most clusters have alike.
+var selectors memo.Table[string, selector]
+
+func compileSelector(expression string) selector {
+	compiled, err := api.Compile(quoteLiterals(expression))
+	return selector{compiled, err}
+}
+
+// selectMembers returns the positions of the members that the JMESPath
+// expression selects, in the order it returns them.
+func selectMembers(expression string, members []any) ([]int, error) {
+	compiled := selectors.Of(expression, compileSelector)
+	if compiled.err != nil {
+		return nil, compiled.err
+	}
+	result, err := compiled.Search(members)
 	if err != nil {
 		return nil, err
 	}

@@ -22,14 +22,12 @@ func TestQuoteLiterals(t *testing.T) {
 }
 
 func TestSelectMembers(t *testing.T) {
-	vars := func() []map[string]any {
-		return []map[string]any{
-			{"pg_role": "primary", "pg_seq": 1.0},
-			{"pg_role": "replica", "pg_seq": 2.0},
-			{"pg_role": "offline", "pg_seq": 3.0},
-			{"pg_role": "replica", "pg_seq": 4.0, "pg_offline_query": true},
-		}
-	}
+	members := candidates([]map[string]any{
+		{"pg_role": "primary", "pg_seq": 1.0},
+		{"pg_role": "replica", "pg_seq": 2.0},
+		{"pg_role": "offline", "pg_seq": 3.0},
+		{"pg_role": "replica", "pg_seq": 4.0, "pg_offline_query": true},
+	})
 	for expression, want := range map[string][]int{
 		"[]": {0, 1, 2, 3},
 		"[? pg_role == `primary` || pg_role == `offline` ]": {0, 2},
@@ -38,13 +36,13 @@ func TestSelectMembers(t *testing.T) {
 		"[? pg_seq > `2`]":      {2, 3},
 		"[? pg_role == 'none']": {},
 	} {
-		got, err := selectMembers(expression, vars())
+		got, err := selectMembers(expression, members)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s selects %v, %v; want %v", expression, got, err, want)
 		}
 	}
 	for _, bad := range []string{"[? pg_role", "[].pg_role", "length(@)"} {
-		if _, err := selectMembers(bad, vars()); err == nil {
+		if _, err := selectMembers(bad, members); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
 	}

@@ -39,13 +39,13 @@ func (p *Params) services() []Service { return slices.Concat(p.PgDefaultServices
 // picks is used when no other is left.
 func (c *Cluster) resolve(v Service) (ResolvedService, error) {
 	r := ResolvedService{Service: v}
-	chosen, err := selectMembers(v.Selector, c.variables())
+	chosen, err := selectMembers(v.Selector, c.candidates())
 	if err != nil {
 		return r, fmt.Errorf("selector %s: %w", v.Selector, err)
 	}
 	var backups []int
 	if v.Backup != "" {
-		if backups, err = selectMembers(v.Backup, c.variables()); err != nil {
+		if backups, err = selectMembers(v.Backup, c.candidates()); err != nil {
 			return r, fmt.Errorf("backup %s: %w", v.Backup, err)
 		}
 	}
@@ -63,7 +63,7 @@ func (c *Cluster) resolve(v Service) (ResolvedService, error) {
 
 // selectable returns what selectors see: each member's variables as the
 // inventory has them. What is not written there is null to a selector.
-func (c *Cluster) selectable() []map[string]any {
+func (c *Cluster) selectable() []any {
 	out := make([]map[string]any, len(c.Members))
 	for i, m := range c.Members {
 		vars := map[string]any{"inventory_hostname": m.Name()}
@@ -72,7 +72,7 @@ func (c *Cluster) selectable() []map[string]any {
 		}
 		out[i] = vars
 	}
-	return out
+	return candidates(out)
 }
 
 // destination returns the port on m that a service's dest means.
@@ -116,10 +116,19 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 		options = fmt.Sprintf("inter %s fastinter %s downinter %s rise %d fall %d on-marked-down shutdown-sessions slowstart 30s maxconn 3000 maxqueue 128 weight 100",
 			whole(t.Inter), whole(t.FastInter), whole(t.DownInter), t.Rise, t.Fall)
 	}
-	return render("service.cfg.tmpl", map[string]any{
-		"Header": serviceHeader(c.Name), "Managed": managed, "Name": c.Name + "-" + v.Name,
-		"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers,
+	return c.serviceFiles.Of(serviceText{v, options, strings.Join(servers, "\n")}, func(t serviceText) []byte {
+		return render("service.cfg.tmpl", map[string]any{
+			"Header": serviceHeader(c.Name), "Managed": managed, "Name": c.Name + "-" + v.Name,
+			"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers,
+		})
 	}), nil
+}
+
+// serviceText is what the file of a cluster's service depends on, which the
+// hosts that publish it mostly have alike.
+type serviceText struct {
+	Service
+	options, servers string
 }
 
 // addServices adds the services of c to HAProxy on each of the hosts that

@@ -33,7 +33,7 @@ func templateParameters(m *Member) mapping {
 	c, p := m.Cluster, m.Cluster.Params
 	kind := c.Template.Kind
 	t := tune(m.capacity(), workloadOf(kind, p, m.Host))
-	s := &settings{version: p.PgVersion}
+	s := &settings{mapping: make(mapping, 0, 128), version: p.PgVersion}
 	s.connections(p, t)
 	s.replication(kind, t)
 	s.planner(p, kind, t)

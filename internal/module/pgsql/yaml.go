@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -50,7 +49,9 @@ func (m mapping) plain() map[string]any {
 func (m mapping) emit(b *strings.Builder, depth int) {
 	indent := strings.Repeat("  ", depth)
 	for _, e := range m {
-		b.WriteString(indent + scalar(e.key) + ":")
+		b.WriteString(indent)
+		b.WriteString(scalar(e.key))
+		b.WriteByte(':')
 		switch v := e.value.(type) {
 		case mapping:
 			if len(v) == 0 {
@@ -62,18 +63,16 @@ func (m mapping) emit(b *strings.Builder, depth int) {
 		case []any:
 			emitList(b, depth, v)
 		case []string:
-			items := make([]any, len(v))
-			for i, s := range v {
-				items[i] = s
-			}
-			emitList(b, depth, items)
+			emitList(b, depth, v)
 		default:
-			b.WriteString(" " + scalar(v) + "\n")
+			b.WriteByte(' ')
+			b.WriteString(scalar(v))
+			b.WriteByte('\n')
 		}
 	}
 }
 
-func emitList(b *strings.Builder, depth int, items []any) {
+func emitList[T any](b *strings.Builder, depth int, items []T) {
 	if len(items) == 0 {
 		b.WriteString(" []\n")
 		return
@@ -81,9 +80,12 @@ func emitList(b *strings.Builder, depth int, items []any) {
 	b.WriteByte('\n')
 	indent := strings.Repeat("  ", depth+1)
 	for _, item := range items {
-		m, ok := item.(mapping)
+		m, ok := any(item).(mapping)
 		if !ok {
-			b.WriteString(indent + "- " + scalar(item) + "\n")
+			b.WriteString(indent)
+			b.WriteString("- ")
+			b.WriteString(scalar(item))
+			b.WriteByte('\n')
 			continue
 		}
 		var inner strings.Builder
@@ -92,9 +94,28 @@ func emitList(b *strings.Builder, depth int, items []any) {
 	}
 }
 
-// bareText are strings that YAML 1.1 and 1.2 both read as text without quotes;
-// words such as on, no and null are excluded below.
-var bareText = regexp.MustCompile(`^[A-Za-z/_][A-Za-z0-9_./+-]*$`)
+// bare reports whether YAML 1.1 and 1.2 both read s as text without quotes. This
+// runs for every word of every member's configuration.
+func bare(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '/' || c == '_'
+		if !letter && (i == 0 || !('0' <= c && c <= '9' || c == '.' || c == '+' || c == '-')) {
+			return false
+		}
+	}
+	return s != "" && !reserved(s)
+}
+
+// printable reports whether s holds nothing that JSON escapes.
+func printable(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
 
 // scalar writes one value. Anything that is not evidently plain text is quoted
 // as JSON quotes it, which YAML reads the same.
@@ -105,8 +126,11 @@ func scalar(v any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case string:
-		if bareText.MatchString(v) && !reserved(v) {
+		switch {
+		case bare(v):
 			return v
+		case printable(v):
+			return `"` + v + `"`
 		}
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)

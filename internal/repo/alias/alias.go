@@ -69,7 +69,7 @@ func Expand(family, version string, words ...string) []Package {
 			}
 			return
 		}
-		name := strings.NewReplacer("${pg_version}", version, "$v", version).Replace(word)
+		name := strings.ReplaceAll(strings.ReplaceAll(word, "${pg_version}", version), "$v", version)
 		out = append(out, Package{Name: name, Versioned: name != word, Spare: spare})
 	}
 	for w := range Words(words...) {

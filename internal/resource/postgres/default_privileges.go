@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"pigsty/internal/memo"
 	"pigsty/internal/resource"
 )
 
@@ -35,7 +36,7 @@ func (d DefaultPrivileges) Requires() []string {
 		keys = append(keys, roleKey(g))
 	}
 	for _, text := range d.Grants {
-		if e, err := parseDefault(text); err == nil {
+		if e := parsedDefaults.Of(text, parseDefault); e.err == nil {
 			for _, g := range e.grantees {
 				if g != "" {
 					keys = append(keys, roleKey(g))
@@ -55,7 +56,11 @@ type defaultEntry struct {
 	objects    string   // upper case: TABLES
 	grantees   []string // "" is PUBLIC
 	option     bool
+	err        error // why the text cannot be understood
 }
+
+// parsedDefaults are entries of Grants, which most databases have alike.
+var parsedDefaults memo.Table[string, defaultEntry]
 
 // objectKinds maps the words of ALTER DEFAULT PRIVILEGES to defaclobjtype and
 // the privileges that ALL stands for.
@@ -74,9 +79,9 @@ var objectKinds = map[string]struct {
 
 var defaultSyntax = regexp.MustCompile(`(?is)^\s*(?:IN\s+SCHEMA\s+(\S+)\s+)?(GRANT|REVOKE)\s+(.+?)\s+ON\s+(TABLES|SEQUENCES|FUNCTIONS|ROUTINES|TYPES|SCHEMAS|LARGE\s+OBJECTS)\s+(TO|FROM)\s+(.+?)(\s+WITH\s+GRANT\s+OPTION)?\s*;?\s*$`)
 
-func parseDefault(text string) (defaultEntry, error) {
-	bad := func(why string) (defaultEntry, error) {
-		return defaultEntry{}, fmt.Errorf("default privilege %q %s; write it like: GRANT SELECT ON TABLES TO dbrole_readonly", text, why)
+func parseDefault(text string) defaultEntry {
+	bad := func(why string) defaultEntry {
+		return defaultEntry{err: fmt.Errorf("default privilege %q %s; write it like: GRANT SELECT ON TABLES TO dbrole_readonly", text, why)}
 	}
 	m := defaultSyntax.FindStringSubmatch(text)
 	if m == nil {
@@ -107,7 +112,7 @@ func parseDefault(text string) (defaultEntry, error) {
 			e.grantees = append(e.grantees, unquote(name))
 		}
 	}
-	return e, nil
+	return e
 }
 
 // unquote reads an identifier as SQL does: folded to lower case unless quoted.
@@ -153,9 +158,9 @@ func (d DefaultPrivileges) edits(h *resource.Host, cat *catalog, db *dbSnapshot)
 	}
 	var edits []edit
 	for _, text := range d.Grants {
-		e, err := parseDefault(text)
-		if err != nil {
-			return nil, err
+		e := parsedDefaults.Of(text, parseDefault)
+		if e.err != nil {
+			return nil, e.err
 		}
 		kind := objectKinds[e.objects]
 		wanted := e.privileges
