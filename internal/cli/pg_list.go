@@ -57,10 +57,14 @@ func (a *app) pgLook(ctx context.Context, command string, names []string, show f
 		return err
 	}
 	if len(names) == 0 {
-		names = pgsql.Names(d.site(nil), nil)
+		for _, c := range pgsql.Clusters(d.site(nil)) {
+			if c.Params.PatroniEnabled {
+				names = append(names, c.Name)
+			}
+		}
 	}
 	if len(names) == 0 {
-		return status(exitInvalid, "the inventory has no PostgreSQL cluster")
+		return status(exitInvalid, "the inventory has no PostgreSQL cluster with Patroni")
 	}
 	var all []*operating
 	var hosts []*module.Host

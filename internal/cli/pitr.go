@@ -187,6 +187,9 @@ func (a *app) pitr(ctx context.Context, f *pitrFlags) error {
 // can be reached. Every member must be there: one that goes on by itself would
 // be another cluster of the same name.
 func (o *operating) recovery(member string) (*pgsql.Recovery, error) {
+	if o.cluster.Standalone() {
+		return nil, status(exitInvalid, "cluster %s runs without Patroni (patroni_mode: remove), which a restore would bring back; restore by hand with pgbackrest", o.cluster.Name)
+	}
 	seen := map[*pgsql.Member]postgres.BackupsSeen{}
 	for _, m := range o.cluster.Members {
 		if err := o.fleet.Err(m.Name()); err != nil {

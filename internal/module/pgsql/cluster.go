@@ -79,34 +79,6 @@ func findClusters(s *module.Site) []*Cluster {
 	return out
 }
 
-// relate finds for each cluster those that it belongs together with: the one
-// that it stands by for, by the address of a member or its virtual one, and the
-// parts of the same Citus cluster.
-func relate(all []*Cluster) {
-	serving := map[string][]*Cluster{}
-	shards := map[string][]*Member{}
-	for _, c := range all {
-		for _, ip := range append(c.addresses(), c.vip()) {
-			serving[ip] = append(serving[ip], c)
-		}
-		if first := c.first(); first.sharded() {
-			shards[first.scopeName()] = append(shards[first.scopeName()], c.Members...)
-		}
-	}
-	for _, c := range all {
-		if c.standby() {
-			for _, other := range serving[c.Primary.Params.PgUpstream] {
-				if other != c {
-					c.Source = other
-				}
-			}
-		}
-		if first := c.first(); first.sharded() {
-			c.Shards = shards[first.scopeName()]
-		}
-	}
-}
-
 // standby reports whether the inventory makes the whole cluster follow another.
 func (c *Cluster) standby() bool { return c.Primary != nil && c.Primary.Params.PgUpstream != "" }
 

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"pigsty/internal/param"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/patroni"
@@ -29,7 +28,8 @@ type Recovery struct {
 	Seen    postgres.BackupsSeen // on Member's host
 	Phase   string               // of one that was cut, see postgres.Progress; empty for a new one
 
-	paused bool // whether Patroni answers, so that it can be told to do nothing
+	paused bool               // whether Patroni answers, so that it can be told to do nothing
+	record *postgres.Progress // of a recovery that was cut and is to be finished
 }
 
 // Wanted returns what pg_pitr asks of c, and whether it is set.
@@ -56,12 +56,15 @@ func (c *Cluster) Recover(target *PITR, view *patroni.Cluster, on string, seen m
 			leader = m.Name
 		}
 	}
-	r.choose(leader, on, seen)
+	if !r.choose(leader, on, seen) {
+		return nil, fmt.Errorf("nobody leads %s, and no server of it runs as a primary: name the member with the latest data by --member, since each has a repository of its own", c.Name)
+	}
 	var ok bool
 	if r.Seen, ok = seen[r.Member]; !ok {
 		return nil, fmt.Errorf("%s was not reached", r.Member.Instance())
 	}
-	if p := r.Seen.Recovery; p != nil && p.Request == r.request() {
+	r.record = r.cut(r.Seen, leader)
+	if p := r.record; p != nil && p.Request == r.request() {
 		r.Phase, r.Set.Label = p.Phase, p.Set
 		for _, s := range r.Seen.Sets {
 			if s.Label == p.Set {
@@ -79,20 +82,41 @@ func (c *Cluster) Recover(target *PITR, view *patroni.Cluster, on string, seen m
 }
 
 // choose finds the member to restore: the one that is named, one that is being
-// restored, the leader, else the one that began the cluster.
-func (r *Recovery) choose(leader, on string, seen map[*Member]postgres.BackupsSeen) {
+// restored, the leader, the one whose server runs as a primary. With none of
+// these it is the one that began the cluster, if that is as good as any: it
+// reports whether there is such a member.
+func (r *Recovery) choose(leader, on string, seen map[*Member]postgres.BackupsSeen) bool {
 	r.Member = r.Cluster.first()
+	found := len(r.Cluster.Members) == 1 || r.Cluster.Params.PgbackrestMethod != "local"
+	take := func(m *Member) { r.Member, found = m, true }
+	for m, s := range seen {
+		if s.Server.Running && !s.Server.Replica {
+			take(m)
+		}
+	}
 	if m := r.Cluster.Member(leader); m != nil {
-		r.Member = m
+		take(m)
 	}
 	for _, m := range r.Cluster.Members {
-		if s, ok := seen[m]; ok && s.Recovery != nil {
-			r.Member = m
+		if s, ok := seen[m]; ok && r.cut(s, leader) != nil {
+			take(m)
 		}
 	}
 	if m := r.Cluster.Member(on); m != nil {
-		r.Member = m
+		take(m)
 	}
+	return found
+}
+
+// cut returns the record of a recovery that was cut on a member, unless the cluster
+// has outlived it: while a recovery is under way nobody leads, save at its very
+// end.
+func (r *Recovery) cut(s postgres.BackupsSeen, leader string) *postgres.Progress {
+	p := s.Recovery
+	if p == nil || leader != "" && (p.Phase != postgres.PhaseRecovered || p.Request != r.request()) {
+		return nil
+	}
+	return p
 }
 
 // supported refuses what a recovery in place cannot do.
@@ -107,6 +131,8 @@ func (t *PITR) supported(c *Cluster) error {
 		return refuse("restoring to another data or port", "/pg/bin/pg-pitr -D restores beside a cluster")
 	case !t.Archive:
 		return refuse("archive: false", "the restored cluster archives on, so that it can be restored again")
+	case t.Repo != nil:
+		return refuse("repo", "/pg/bin/pg-pitr restores from another repository beside a cluster")
 	case t.Action == "shutdown":
 		return refuse("action: shutdown", "the restored member leads its cluster at once")
 	}
@@ -214,8 +240,8 @@ func (r *Recovery) Steps() []*plan.Step {
 			before = append(before, down.Tag("pause").AddOnLeader(c.Name, c.addresses(), patroni.Paused{API: c.api(), Cluster: t.scopeName(), On: true}))
 		}
 		pitr := b.Tag("pitr")
-		before = append(before, pitr.Tag("config").After(before...).Add(resource.NewFile(pitrConfig, r.source().backupINIFor("detail", orZero(r.Target.Process)), resource.Mode(0o600),
-			resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking(r.source().backupSecrets()...))))
+		before = append(before, pitr.Tag("config").After(before...).Add(resource.NewFile(pitrConfig, r.Member.backupINIFor("detail", orZero(r.Target.Process)), resource.Mode(0o600),
+			resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking(r.Member.backupSecrets()...))))
 		before = append(before, pitr.After(before...).Add(postgres.RestoreBegun{Progress: postgres.Progress{
 			Cluster: c.Name, Request: r.request(), Phase: postgres.PhaseBegun, Set: r.Set.Label, Whole: r.whole(),
 		}}))
@@ -242,9 +268,7 @@ func (r *Recovery) Steps() []*plan.Step {
 		followed = append(followed, mb.After(outdated).Add(m.patroniUnit(), m.ready()))
 		out = append(out, mb.Steps()...)
 	}
-	if r.Target.Repo == nil {
-		followed = append(followed, b.Tag("up").After(before...).AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: t.stanza()}))
-	}
+	followed = append(followed, b.Tag("up").After(before...).AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: t.stanza()}))
 	b.Tag("up").After(followed...).Add(&resource.Absent{Path: postgres.ProgressPath, Reason: "the recovery is done"})
 	return append(b.Steps(), out...)
 }
@@ -258,10 +282,10 @@ func (m *Member) halt(b *plan.Builder) string {
 // whole reports whether the repository has all that was committed: that of the
 // member which archives does, once it has stopped.
 func (r *Recovery) whole() bool {
-	if p := r.Seen.Recovery; p != nil {
-		return p.Whole
+	if r.record != nil {
+		return r.record.Whole
 	}
-	return r.Seen.Server.Running && !r.Seen.Server.Replica && r.Target.Repo == nil && r.Target.Timeline == "latest"
+	return r.Seen.Server.Running && !r.Seen.Server.Replica && r.Target.Timeline == "latest"
 }
 
 func (r *Recovery) restore() postgres.Restore {
@@ -274,15 +298,4 @@ func (r *Recovery) restore() postgres.Restore {
 		out.Aside = p.PgData + "-backup"
 	}
 	return out
-}
-
-// source returns the member as it would be with the repository that pg_pitr names.
-func (r *Recovery) source() *Member {
-	if r.Target.Repo == nil {
-		return r.Member
-	}
-	m, p := *r.Member, *r.Member.Params
-	p.PgbackrestMethod, p.PgbackrestRepo = "pitr", map[string]map[string]param.Setting{"pitr": r.Target.Repo}
-	m.Params = &p
-	return &m
 }

@@ -160,12 +160,56 @@ func TestRecoverySteps(t *testing.T) {
 	}
 }
 
+// TestRecoveryChoosesMember has only the member with the latest data restored,
+// whatever record an old recovery left.
+func TestRecoveryChoosesMember(t *testing.T) {
+	r := &Recovery{Cluster: Named(siteWith(t, `{"pg_pitr": {}}`), "pg-test"), Target: &PITR{Time: "2030-01-31 11:00:00+00"}}
+	c := r.Cluster
+	seen := func(change func(m *Member, s *postgres.BackupsSeen)) map[*Member]postgres.BackupsSeen {
+		out := map[*Member]postgres.BackupsSeen{}
+		for _, m := range c.Members {
+			var s postgres.BackupsSeen
+			change(m, &s)
+			out[m] = s
+		}
+		return out
+	}
+	record := func(phase, request string) func(*Member, *postgres.BackupsSeen) {
+		return func(m *Member, s *postgres.BackupsSeen) {
+			if m == c.Members[2] {
+				s.Recovery = &postgres.Progress{Phase: phase, Request: request}
+			}
+		}
+	}
+	nothing := func(*Member, *postgres.BackupsSeen) {}
+	for _, tc := range []struct {
+		name, leader, on string
+		seen             map[*Member]postgres.BackupsSeen
+		want             int // index of the member, -1 if it must be named
+	}{
+		{"the leader", c.Members[1].Instance(), "", seen(nothing), 1},
+		{"a leader in spite of a record of before", c.Members[1].Instance(), "", seen(record(postgres.PhaseBegun, r.request())), 1},
+		{"a leader in spite of another request's record", c.Members[1].Instance(), "", seen(record(postgres.PhaseRecovered, "other")), 1},
+		{"the end of a recovery that was cut", c.Members[1].Instance(), "", seen(record(postgres.PhaseRecovered, r.request())), 2},
+		{"a recovery that was cut", "", "", seen(record(postgres.PhaseBegun, "other")), 2},
+		{"a primary that runs without Patroni", "", "", seen(func(m *Member, s *postgres.BackupsSeen) { s.Server.Running, s.Server.Replica = true, m != c.Members[1] }), 1},
+		{"nobody", "", "", seen(nothing), -1},
+		{"the one that is named", "", c.Members[2].Instance(), seen(nothing), 2},
+	} {
+		found := r.choose(tc.leader, tc.on, tc.seen)
+		if found != (tc.want >= 0) || found && r.Member != c.Members[tc.want] {
+			t.Errorf("%s: %v, %s", tc.name, found, r.Member.Instance())
+		}
+	}
+}
+
 func TestRecoveryRefused(t *testing.T) {
 	for target, want := range map[string]string{
-		`{"cluster": "pg-meta"}`: "-e:1:13: pg_pitr: restoring another cluster's backup is not supported; restore pg-meta itself",
-		`{"port": 5433}`:         "restoring to another data or port is not supported",
-		`{"archive": false}`:     "archive: false is not supported",
-		`{"action": "shutdown"}`: "action: shutdown is not supported",
+		`{"cluster": "pg-meta"}`:                    "-e:1:13: pg_pitr: restoring another cluster's backup is not supported; restore pg-meta itself",
+		`{"port": 5433}`:                            "restoring to another data or port is not supported",
+		`{"archive": false}`:                        "archive: false is not supported",
+		`{"action": "shutdown"}`:                    "action: shutdown is not supported",
+		`{"repo": {"type": "posix", "path": "/x"}}`: "repo is not supported",
 	} {
 		_, err := recoveryOf(t, target, nil)
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -69,7 +69,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addBackup(b)
 			if m.Params.PatroniEnabled {
 				boot := b.Tag("pg_bootstrap", "patroni")
-				if c.standalone() {
+				if c.Standalone() {
 					m.addServerUnit(boot)
 				} else {
 					m.addPatroniConfig(boot.Tag("pg_config"))
@@ -97,7 +97,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addVIP(b.Tag("pg_access"), s)
 			out = append(out, b.Steps()...)
 		}
-		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" && !c.standalone() {
+		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" && !c.Standalone() {
 			var done []string
 			for _, step := range out {
 				done = append(done, step.ID())
@@ -125,7 +125,7 @@ func (c *Cluster) addContents(out *[]*plan.Step, s *module.Site) []string {
 	}
 	b := c.first().builder().Tag("postgres")
 	var configured []string
-	if !c.standalone() {
+	if !c.Standalone() {
 		c.addLeaderReady(b.Tag("pg_bootstrap", "patroni"))
 		configured = append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
 	}

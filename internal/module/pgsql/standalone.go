@@ -9,9 +9,9 @@ import (
 
 const postgresUnit = "postgres.service"
 
-// standalone reports whether the cluster runs without Patroni already, which
+// Standalone reports whether the cluster runs without Patroni already, which
 // patroni_mode: remove takes away once it has made the cluster.
-func (c *Cluster) standalone() bool {
+func (c *Cluster) Standalone() bool {
 	return c.Params.PatroniMode == "remove" && slices.ContainsFunc(c.Members, func(m *Member) bool {
 		return slices.Contains(m.Facts.Units, postgresUnit)
 	})

@@ -8,6 +8,34 @@ import (
 	"pigsty/internal/diag"
 )
 
+// relate finds for each cluster those that it belongs together with: the one
+// that it stands by for, by the address of a member or its virtual one, and the
+// parts of the same Citus cluster.
+func relate(all []*Cluster) {
+	serving := map[string][]*Cluster{}
+	shards := map[string][]*Member{}
+	for _, c := range all {
+		for _, ip := range append(c.addresses(), c.vip()) {
+			serving[ip] = append(serving[ip], c)
+		}
+		if first := c.first(); first.sharded() {
+			shards[first.scopeName()] = append(shards[first.scopeName()], c.Members...)
+		}
+	}
+	for _, c := range all {
+		if c.standby() {
+			for _, other := range serving[c.Primary.Params.PgUpstream] {
+				if other != c {
+					c.Source = other
+				}
+			}
+		}
+		if first := c.first(); first.sharded() {
+			c.Shards = shards[first.scopeName()]
+		}
+	}
+}
+
 // source returns the section of Patroni's configuration that makes the whole
 // cluster follow another one. Of a cluster of this inventory all members that
 // may lead are named, the one that pg_upstream names first, so that the standby
