@@ -24,7 +24,7 @@ type Package struct {
 
 // Origin is where packages come from.
 type Origin struct {
-	Name string // as people know it: "pgdg", "http://deb.debian.org/debian trixie main"
+	Name string // as people know it: "pgdg", "http://archive.example.com/debian trixie main"
 	Base string // URL that File is relative to
 	// Pin is apt's priority: 500; 100 or 1 for what is only taken if nothing
 	// else has it, such as backports.
