@@ -135,6 +135,9 @@ func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sin
 	}
 	registerResources()
 	r.fleet = engine.Connect(ctx, names, dial, sign, sink)
+	if ctx.Err() != nil {
+		return status(exitInterrupted, "interrupted before anything was changed")
+	}
 	facts := r.knownFacts()
 	for name, f := range r.fleet.Facts() {
 		facts[name] = f

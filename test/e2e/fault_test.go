@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"os/exec"
@@ -90,6 +91,8 @@ pg-cut:
 		w.on(t, 11, "systemctl stop pgbouncer haproxy; rm -rf /etc/pgbouncer /etc/haproxy/conf.d")
 		c := exec.Command(binary, "deploy")
 		c.Dir = w.dir
+		var out bytes.Buffer
+		c.Stdout, c.Stderr = &out, &out
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +100,7 @@ pg-cut:
 		_ = c.Process.Signal(syscall.SIGINT)
 		_ = c.Wait()
 		if s := c.ProcessState.ExitCode(); s != 130 && s != 0 {
-			t.Errorf("interrupted: status %d", s)
+			t.Errorf("interrupted: status %d\n%s", s, out.String())
 		}
 		w.mustSoon(t, "deploy")
 		w.settled(t)
