@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"time"
 
 	"pigsty/internal/resource"
 )
@@ -60,6 +61,22 @@ func (f HBAFile) initialised(h *resource.Host) (bool, error) {
 	return true, nil
 }
 
+// settle waits for a moment while the file is empty: Patroni empties it before it
+// writes, whenever it reloads.
+func (f HBAFile) settle(ctx context.Context, h *resource.Host) {
+	for range 20 {
+		data, err := h.Files.Read(f.Path())
+		if err != nil || len(data) > 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // Diff compares the file with what Patroni writes.
 func (f HBAFile) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	ok, err := f.initialised(h)
@@ -69,6 +86,7 @@ func (f HBAFile) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 	if !ok {
 		return resource.Change{Unknown: notInitialised}, nil
 	}
+	f.settle(ctx, h)
 	c, err := f.file().Diff(ctx, h)
 	if c.Action == resource.Update && c.Diff != "" {
 		c.Reason = "edited by hand: it is not what " + f.Config + " says"

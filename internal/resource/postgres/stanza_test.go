@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/resourcetest"
@@ -197,6 +198,13 @@ func TestHBAFile(t *testing.T) {
 	if err := f.Apply(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
+	settled(t, h, f)
+
+	// Patroni is just writing it.
+	if err := h.Files.Write(f.Path(), nil, 0o600, owner); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(120*time.Millisecond, func() { _ = h.Files.Write(f.Path(), []byte(want), 0o600, owner) })
 	settled(t, h, f)
 }
 
