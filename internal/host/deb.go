@@ -100,11 +100,13 @@ func (d *deb) Search(ctx context.Context, glob string) ([]string, error) {
 	return found, nil
 }
 
-// aptSources are what decides which repositories apt reads.
-var aptSources = []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d"}
+var aptIndex = index{
+	sources: []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d"},
+	caches:  []string{"/var/lib/apt/lists"},
+}
 
 // IndexTime implements resource.PackageManager.
-func (d *deb) IndexTime() (time.Time, error) { return indexTime(aptSources, "/var/lib/apt/lists") }
+func (d *deb) IndexTime() (time.Time, error) { return aptIndex.read() }
 
 // Refresh implements resource.PackageManager. A repository that cannot be read
 // is an error: what it should have offered would be missed without a word.
@@ -126,7 +128,7 @@ func (d *deb) Refresh(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the package index: %w", aptError(err))
 		}
-		return stampIndex(aptSources)
+		return aptIndex.stamp()
 	}
 }
 

@@ -18,14 +18,20 @@ import (
 // files will not do: apt gives them the server's times.
 const indexStamp = "/var/lib/pigsty/package-index"
 
-// indexTime returns when the index in cache was last read from the
-// repositories as sources configure them now; zero if it was not.
-func indexTime(sources []string, cache string) (time.Time, error) {
-	sum, configured, err := digestSources(sources)
+// index is what a package manager has read of the repositories.
+type index struct {
+	sources []string // files, and directories of files, that say which repositories there are
+	caches  []string // where it may be kept: the first that has something counts
+}
+
+// read returns when it was last read from the repositories as sources configure
+// them now; zero if it was not.
+func (x index) read() (time.Time, error) {
+	sum, configured, err := digestSources(x.sources)
 	if err != nil {
 		return time.Time{}, err
 	}
-	newest, err := newestChange(cache)
+	newest, err := x.changed()
 	if err != nil || newest.IsZero() {
 		return time.Time{}, err
 	}
@@ -46,9 +52,9 @@ func indexTime(sources []string, cache string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// stampIndex remembers that the index was read just now.
-func stampIndex(sources []string) error {
-	sum, _, err := digestSources(sources)
+// stamp remembers that it was read just now.
+func (x index) stamp() error {
+	sum, _, err := digestSources(x.sources)
 	if err != nil {
 		return err
 	}
@@ -56,6 +62,30 @@ func stampIndex(sources []string) error {
 		return err
 	}
 	return os.WriteFile(indexStamp, []byte(sum+"\n"), 0o644)
+}
+
+// state names what it holds: it is another after every change. It is empty if
+// there is no index.
+func (x index) state() (string, error) {
+	sum, _, err := digestSources(x.sources)
+	if err != nil {
+		return "", err
+	}
+	newest, err := x.changed()
+	if err != nil || newest.IsZero() {
+		return "", err
+	}
+	return fmt.Sprintf("%s %d", sum, newest.UnixNano()), nil
+}
+
+// changed returns when something was last put there, zero if there is nothing.
+func (x index) changed() (time.Time, error) {
+	for _, cache := range x.caches {
+		if t, err := newestChange(cache); err != nil || !t.IsZero() {
+			return t, err
+		}
+	}
+	return time.Time{}, nil
 }
 
 // digestSources returns the digest of the files at or right below paths, and

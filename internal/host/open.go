@@ -32,9 +32,9 @@ func Open(control resource.Control) (*resource.Host, error) {
 	}
 	switch facts.Family {
 	case "rpm":
-		h.Packages = &rpm{commands: commands, control: control}
+		h.Packages = &offered{PackageManager: &rpm{commands: commands, control: control}, index: dnfIndex, file: offersFile}
 	default:
-		h.Packages = &deb{commands: commands, control: control}
+		h.Packages = &offered{PackageManager: &deb{commands: commands, control: control}, index: aptIndex, file: offersFile}
 	}
 	return h, nil
 }

@@ -115,18 +115,14 @@ func (r *rpm) Search(ctx context.Context, glob string) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
-var dnfSources = []string{"/etc/dnf/dnf.conf", "/etc/yum.repos.d", "/etc/dnf/vars"}
-
-// IndexTime implements resource.PackageManager. dnf 5 keeps its cache elsewhere.
-func (r *rpm) IndexTime() (time.Time, error) {
-	for _, cache := range []string{"/var/cache/dnf", "/var/cache/libdnf5"} {
-		t, err := indexTime(dnfSources, cache)
-		if err != nil || !t.IsZero() {
-			return t, err
-		}
-	}
-	return time.Time{}, nil
+// dnfIndex is where dnf and dnf 5 keep theirs.
+var dnfIndex = index{
+	sources: []string{"/etc/dnf/dnf.conf", "/etc/yum.repos.d", "/etc/dnf/vars"},
+	caches:  []string{"/var/cache/dnf", "/var/cache/libdnf5"},
 }
+
+// IndexTime implements resource.PackageManager.
+func (r *rpm) IndexTime() (time.Time, error) { return dnfIndex.read() }
 
 // Refresh implements resource.PackageManager.
 func (r *rpm) Refresh(ctx context.Context) error {
@@ -134,7 +130,7 @@ func (r *rpm) Refresh(ctx context.Context) error {
 	if _, err := r.commands.run(ctx, resource.Command{Args: args}, r.progress(ctx)); err != nil {
 		return fmt.Errorf("read the package index: %w", err)
 	}
-	return stampIndex(dnfSources)
+	return dnfIndex.stamp()
 }
 
 // Install implements resource.PackageManager. Packages of this family do not

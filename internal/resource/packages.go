@@ -102,7 +102,7 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	if when != "" {
 		return p.unknown(todo, when), nil
 	}
-	candidates, err := h.Packages.Candidates(ctx, allNames(todo)...)
+	candidates, err := h.Packages.Candidates(ctx, undecided(todo, installed)...)
 	if err != nil {
 		return Change{}, fmt.Errorf("ask the package index: %w", err)
 	}
@@ -164,7 +164,7 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 		}
 	}
 	for {
-		candidates, err := h.Packages.Candidates(ctx, allNames(todo)...)
+		candidates, err := h.Packages.Candidates(ctx, undecided(todo, installed)...)
 		if err != nil {
 			return fmt.Errorf("ask the package index: %w", err)
 		}

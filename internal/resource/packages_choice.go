@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"fmt"
-
 	"strings"
 )
 
@@ -35,6 +34,21 @@ func allNames(items []PackageItem) []string {
 	var out []string
 	for _, item := range items {
 		out = append(out, item.alternatives()...)
+	}
+	return out
+}
+
+// undecided are the names of items that the repositories must be asked about:
+// those that are not installed as wanted.
+func undecided(items []PackageItem, installed map[string]string) []string {
+	var out []string
+	for _, item := range items {
+		for _, name := range item.alternatives() {
+			item.Name = name
+			if len(wanting([]PackageItem{item}, installed)) > 0 {
+				out = append(out, name)
+			}
+		}
 	}
 	return out
 }

@@ -153,13 +153,27 @@ type account struct {
 	user, password, role, member, prefix bool
 }
 
+// observe looks as the account itself, which may see its own user and role:
+// etcd takes its time to check a password, and one is enough. What it may not
+// see, because its password differs or the role is not its own, c sees as root.
 func (a Account) observe(ctx context.Context, c *Client) (have account, err error) {
-	roles, user, err := c.UserRoles(ctx, a.Name)
+	asking := c
+	own := c.as(a.Name, a.Secret)
+	switch err := own.Authenticate(ctx); {
+	case err == nil: // also while authentication is disabled and nothing can be checked
+		have.password, asking = true, own
+	case !says(err, saysWrongPassword):
+		return have, err
+	}
+	roles, user, err := asking.UserRoles(ctx, a.Name)
 	if err != nil {
 		return have, err
 	}
 	have.user, have.member = user, slices.Contains(roles, a.Name)
-	perms, role, err := c.rolePermissions(ctx, a.Name)
+	if !have.member {
+		asking = c
+	}
+	perms, role, err := asking.rolePermissions(ctx, a.Name)
 	if err != nil {
 		return have, err
 	}
@@ -167,19 +181,10 @@ func (a Account) observe(ctx context.Context, c *Client) (have account, err erro
 	have.prefix = slices.ContainsFunc(perms, func(p permission) bool {
 		return p.Type == "READWRITE" && string(p.Key) == a.Prefix && bytes.Equal(p.End, prefixEnd(a.Prefix))
 	})
-	if user {
-		own := c.as(a.Name, a.Secret)
-		switch err := own.Authenticate(ctx); {
-		case err == nil: // also while authentication is disabled and nothing can be checked
-			have.password = true
-		case !says(err, saysWrongPassword):
-			return have, err
-		}
-	}
 	return have, nil
 }
 
-// Diff authenticates as the account, and compares its role as root.
+// Diff authenticates as the account and compares its role.
 func (a Account) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	c, err := a.client(h)
 	if err != nil {
