@@ -90,7 +90,8 @@ what the machine lacks for it, which takes about half a minute; later runs take 
 		Example: `  pigsty sandbox up                          # 10.10.10.10 to 10.10.10.13
   pigsty sandbox up 1
   pigsty sandbox up 10.10.10.10 10.10.10.42
-  pigsty sandbox up --os debian12 10.10.10.12`,
+  pigsty sandbox up --os debian12 10.10.10.12
+  pigsty sandbox up --install postgresql-17,patroni,pgbouncer,pgbackrest,haproxy 3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := open()
 			if err != nil {
@@ -119,6 +120,7 @@ what the machine lacks for it, which takes about half a minute; later runs take 
 		},
 	}
 	sandboxOSFlag(cmd, c)
+	cmd.Flags().StringSliceVar(&c.Packages, "install", nil, "packages that new hosts have from the start, installed once for all that want the same")
 	cmd.Flags().BoolVar(&refresh, "refresh", false, "build the base image anew first, with today's package lists")
 	return cmd
 }

@@ -33,6 +33,9 @@ func (s *Sandbox) boot(ctx context.Context, hosts []record, progress func(string
 			if _, err := os.Stat(s.baseDir(r.Base)); err != nil {
 				return fmt.Errorf("%s: its base image %s is gone (replaced by a newer one): take the host down and up", r.Name, r.Base)
 			}
+			if r.With != "" && !fileExists(s.preinstalledDir(r.With)) {
+				return fmt.Errorf("%s: its layer of packages %s is gone: take the host down and up", r.Name, r.With)
+			}
 		}
 		down = append(down, hosts[i])
 	}
@@ -87,7 +90,7 @@ func (s *Sandbox) mountAll(ctx context.Context, hosts []record, progress func(st
 		return err
 	}
 	names := hostLines(append(known, hosts...))
-	bases, layers := map[string]string{}, map[string]string{}
+	bases, layers, with := map[string]string{}, map[string]string{}, map[string]string{}
 	// Bases first: building one drops older ones that are not mounted.
 	for i, r := range hosts {
 		if r.Base != "" {
@@ -101,8 +104,13 @@ func (s *Sandbox) mountAll(ctx context.Context, hosts []record, progress func(st
 			if bases[r.OS], err = s.ensureBase(ctx, rel, false, progress); err != nil {
 				return err
 			}
+			if len(s.packages) > 0 {
+				if with[r.OS], err = s.ensurePreinstalled(ctx, rel, bases[r.OS], progress); err != nil {
+					return err
+				}
+			}
 		}
-		hosts[i].Base = bases[r.OS]
+		hosts[i].Base, hosts[i].With = bases[r.OS], with[r.OS]
 	}
 	// What is left of their last run goes, before any layer is made of what they downloaded in it.
 	if err := inParallel(hosts, func(r record) error { return s.powerOff(ctx, r) }); err != nil {

@@ -57,9 +57,13 @@ func (s *Sandbox) Up(ctx context.Context, addrs []netip.Addr, progress func(stri
 	return s.boot(ctx, hosts, progress)
 }
 
-// disk is the file system of a host, with the base it was made over; the package cache is added by boot.
+// disk is the file system of a host, with what it was made over; the package cache is added by boot.
 func (s *Sandbox) disk(r record) overlay {
-	return overlay{dir: s.hostDir(r.Name), lowers: []string{s.baseDir(r.Base)}}
+	lowers := []string{s.baseDir(r.Base)}
+	if r.With != "" {
+		lowers = append([]string{s.preinstalledDir(r.With)}, lowers...)
+	}
+	return overlay{dir: s.hostDir(r.Name), lowers: lowers}
 }
 
 // Start boots hosts that were stopped, with the disks they have. Hosts that run stay as they are.

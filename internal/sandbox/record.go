@@ -18,7 +18,8 @@ type record struct {
 	Name string     `json:"name"`
 	Addr netip.Addr `json:"address"`
 	OS   string     `json:"os"`
-	Base string     `json:"base"` // name of the base image that the disk is a layer over
+	Base string     `json:"base"`                   // name of the base image that the disk is a layer over
+	With string     `json:"preinstalled,omitempty"` // name of the layer of packages between the two, if any
 }
 
 func (s *Sandbox) hostDir(name string) string { return filepath.Join(s.dir, "hosts", name) }

@@ -54,6 +54,8 @@ type Config struct {
 	Subnet netip.Prefix
 	// OS is what new hosts run, one of Releases.
 	OS string
+	// Packages are installed on new hosts from the start, at the cost of installing them once.
+	Packages []string
 	// Mirror is the Debian archive that base images are built from; by default the first one in the
 	// machine's own apt configuration.
 	Mirror string
@@ -64,8 +66,9 @@ type Config struct {
 type Sandbox struct {
 	dir, images, bridge string
 	subnet              netip.Prefix
-	os                  string // of new hosts
-	osGiven             bool   // chosen by the caller rather than by default
+	os                  string   // of new hosts
+	osGiven             bool     // chosen by the caller rather than by default
+	packages            []string // of new hosts, besides the base image's
 	mirror              string
 }
 
@@ -114,13 +117,14 @@ func Open(c Config) (*Sandbox, error) {
 		}
 	}
 	s := &Sandbox{
-		dir:     filepath.Clean(dir),
-		images:  filepath.Clean(cmp.Or(c.ImageDir, had.ImageDir, dir)),
-		bridge:  cmp.Or(c.Bridge, had.Bridge, DefaultBridge),
-		subnet:  cmp.Or(c.Subnet, had.Subnet, netip.MustParsePrefix(DefaultSubnet)),
-		os:      cmp.Or(c.OS, DefaultOS),
-		osGiven: c.OS != "",
-		mirror:  strings.TrimRight(c.Mirror, "/"),
+		dir:      filepath.Clean(dir),
+		images:   filepath.Clean(cmp.Or(c.ImageDir, had.ImageDir, dir)),
+		bridge:   cmp.Or(c.Bridge, had.Bridge, DefaultBridge),
+		subnet:   cmp.Or(c.Subnet, had.Subnet, netip.MustParsePrefix(DefaultSubnet)),
+		os:       cmp.Or(c.OS, DefaultOS),
+		osGiven:  c.OS != "",
+		packages: c.Packages,
+		mirror:   strings.TrimRight(c.Mirror, "/"),
 	}
 	for _, p := range []string{s.dir, s.images} {
 		if !filepath.IsAbs(p) || strings.ContainsAny(p, ":,\\\n") {

@@ -32,6 +32,7 @@ func TestHosts(t *testing.T) {
 		ImageDir: cmp.Or(os.Getenv(DirEnv), DefaultDir),
 		Bridge:   "pgtest0",
 		Subnet:   netip.MustParsePrefix("10.10.20.0/24"),
+		Packages: []string{"haproxy"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +105,9 @@ func TestHosts(t *testing.T) {
 	}
 	if got := exec(one, "cat", "/etc/hostname", "/proc/sys/kernel/hostname"); got != "node-10\nnode-10" {
 		t.Errorf("host name: %q", got)
+	}
+	if got := exec(one, "sh", "-c", "dpkg -s haproxy | grep ^Status; systemctl is-active haproxy; systemctl is-enabled haproxy; ls /usr/sbin/policy-rc.d; true"); !strings.HasPrefix(got, "Status: install ok installed\ninactive\ndisabled") {
+		t.Errorf("a preinstalled package: %q", got)
 	}
 	if got := exec(one, "printf", "%s|", "it's", "$HOME", "a b", ""); got != "it's|$HOME|a b||" {
 		t.Errorf("arguments arrive as %q", got)

@@ -12,7 +12,7 @@ import (
 // TestConnect reaches hosts in the ways that people reach theirs. The play does
 // next to nothing: it is the way there that counts.
 func TestConnect(t *testing.T) {
-	w := newWorld(t, "10.10.35.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.35.0/24", 10, 11)
 	for n := byte(10); n <= 11; n++ {
 		w.on(t, n, `for u in nopass withpass; do useradd -m -s /bin/bash $u; install -d -m 700 -o $u /home/$u/.ssh; install -m 600 -o $u /root/.ssh/authorized_keys /home/$u/.ssh/; done
 echo 'withpass:Sudo.Test' | chpasswd

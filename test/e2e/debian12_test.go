@@ -8,7 +8,7 @@ import (
 // TestDebian12 takes hosts through the same life with what Debian 12 carries:
 // PostgreSQL 15, Patroni 3.0, etcd 3.4, HAProxy 2.6, PgBouncer 1.18, pgBackRest 2.45.
 func TestDebian12(t *testing.T) {
-	w := newWorldOf(t, "debian12", "10.10.52.0/24", 10, 11, 12, 13)
+	w := newWorldOf(t, "debian12", nil, "10.10.52.0/24", 10, 11, 12, 13)
 	scenarios := []struct {
 		name string
 		run  func(*testing.T, *world)

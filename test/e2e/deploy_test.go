@@ -48,7 +48,7 @@ func variant(with map[string]string) string {
 // TestCluster takes four hosts from nothing through a cluster's life. The
 // scenarios build on each other in this order.
 func TestCluster(t *testing.T) {
-	w := newWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
+	w := newBareWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
 	w.inventory(t, variant(nil))
 	scenarios := []struct {
 		name string

@@ -53,7 +53,7 @@ func (w *world) holdLock(t *testing.T, n byte) (release func()) {
 
 // TestInterrupted kills a fresh deploy at random moments: the next one converges.
 func TestInterrupted(t *testing.T) {
-	w := newWorld(t, "10.10.32.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.32.0/24", 10, 11)
 	w.inventory(t, `
 etcd: { hosts: { NET.10: { etcd_seq: 1 } } }
 pg-cut:

@@ -65,7 +65,7 @@ func (w *world) infra(t *testing.T, change map[string]string) {
 // TestInfra takes two infra nodes from nothing to their removal. The scenarios
 // build on each other in this order.
 func TestInfra(t *testing.T) {
-	w := newWorld(t, "10.10.39.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.39.0/24", 10, 11)
 	var told ear
 	scenarios := []struct {
 		name string

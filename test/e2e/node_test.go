@@ -8,14 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"pigsty/internal/sandbox"
 )
 
 // TestNode takes two hosts that share a virtual address through what NODE does
 // to them, and back.
 func TestNode(t *testing.T) {
-	w := newWorldOf(t, sandbox.DefaultOS, "10.10.47.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.47.0/24", 10, 11)
 	scenarios := []struct {
 		name string
 		run  func(*testing.T, *world)

@@ -8,7 +8,7 @@ import (
 // TestRepository builds the deployment's own repository on an infra node, cuts a host
 // off from all others and installs from it, and carries it to a third host.
 func TestRepository(t *testing.T) {
-	w := newWorld(t, "10.10.45.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.45.0/24", 10, 11)
 	w.inventory(t, `
 infra: { hosts: { NET.10: { infra_seq: 1 } } }
 nodes: { hosts: { NET.11: { node_packages: [ jq ] } } }
