@@ -222,12 +222,18 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 	if f.check {
 		return a.plan(ctx, f, req)
 	}
-	if !f.confirmed && !isTerminal(a.in) {
-		return errNoTerminal
-	}
 	r, hosts, err := a.prepare(req)
 	if err != nil {
 		return err
+	}
+	return r.change(ctx, f, hosts, saved)
+}
+
+// change plans, asks, and makes the changes of a run that is prepared.
+func (r *run) change(ctx context.Context, f *runFlags, hosts []*module.Host, saved *plan.Saved) error {
+	a := r.app
+	if !f.confirmed && !isTerminal(a.in) {
+		return errNoTerminal
 	}
 	r.yes = f.yes
 	if err := r.confirmRemoval(hosts); err != nil {
@@ -235,7 +241,7 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 	}
 	show := newProgress(a, r.site)
 	defer show.stop()
-	err = r.connect(ctx, hosts, show.event)
+	err := r.connect(ctx, hosts, show.event)
 	defer r.close()
 	if err != nil {
 		return err
@@ -262,7 +268,7 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 		return r.planOutcome(false)
 	}
 	if !f.confirmed {
-		if err := a.confirm(); err != nil {
+		if err := a.confirm("Apply these changes?"); err != nil {
 			return err
 		}
 	}
@@ -304,8 +310,8 @@ func (r *run) carry(ctx context.Context) (*engine.Summary, string, error) {
 var errNoTerminal = errors.New("there is no terminal to ask on: look at the changes with `pigsty plan`, and pass -y to apply without asking")
 
 // confirm asks whether to go on, on a terminal.
-func (a *app) confirm() error {
-	fmt.Fprint(a.err, "Apply these changes? [y/N] ")
+func (a *app) confirm(question string) error {
+	fmt.Fprint(a.err, question+" [y/N] ")
 	line, _ := bufio.NewReader(a.in).ReadString('\n')
 	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
 		return status(exitError, "nothing was changed")

@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pigsty/internal/module"
-	"pigsty/internal/module/infra"
 	"pigsty/internal/pki"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -158,9 +156,6 @@ NAMES it renews certificates that "cert issue" made.`,
 // that load them, with certificates replaced that have less than left to go; 0
 // means all.
 func (a *app) renewHosts(ctx context.Context, f *runFlags, left time.Duration) error {
-	if !f.confirmed && !isTerminal(a.in) {
-		return errNoTerminal
-	}
 	r, hosts, err := a.prepare(f.request(a.chosenPlays(nil)))
 	if err != nil {
 		return err
@@ -182,93 +177,7 @@ func (a *app) renewHosts(ctx context.Context, f *runFlags, left time.Duration) e
 		}
 		return out
 	}
-	show := newProgress(a, r.site)
-	defer show.stop()
-	err = r.connect(ctx, hosts, show.event)
-	defer r.close()
-	if err != nil {
-		return err
-	}
-	if err := r.lockAll(); err != nil {
-		return err
-	}
-	r.observe()
-	show.stop()
-	r.plan.Text(a.out, plan.Style{Color: a.coloured(a.out)})
-	if r.plan.Empty() {
-		return r.planOutcome(false)
-	}
-	if !f.confirmed {
-		if err := a.confirm(); err != nil {
-			return err
-		}
-	}
-	return r.carryOut(ctx)
-}
-
-func (a *app) rotateCommand() *cobra.Command {
-	var issue, finish bool
-	c := &cobra.Command{
-		Use:   "rotate-ca",
-		Short: "Replace the deployment's CA, in three moves",
-		Long: `Replacing the CA takes three moves with a deployment of all hosts after each, so
-that no host ever meets a certificate that it does not trust:
-
-  pigsty cert rotate-ca           makes the next CA; hosts are to trust both
-  pigsty deploy
-  pigsty cert rotate-ca --issue   the next CA issues; the deployment renews all
-  pigsty deploy
-  pigsty cert rotate-ca --finish  the old CA is dropped and its key destroyed
-  pigsty deploy
-
-A CA that has expired is replaced at once: the first move is then the second.
-Certificates that "cert issue" made are renewed with "cert renew NAME".`,
-		Example: "  pigsty cert rotate-ca",
-		Args:    noArgs,
-		RunE: func(_ *cobra.Command, _ []string) error {
-			if issue && finish {
-				return fmt.Errorf("--issue and --finish are two moves: deploy between them")
-			}
-			return a.rotate(issue, finish)
-		},
-	}
-	c.Flags().BoolVar(&issue, "issue", false, "have the next CA issue from now on")
-	c.Flags().BoolVar(&finish, "finish", false, "drop the old CA")
-	return c
-}
-
-func (a *app) rotate(issue, finish bool) error {
-	d, err := a.load(nil)
-	if err != nil {
-		return err
-	}
-	if err := d.check(); err != nil {
-		return err
-	}
-	switch {
-	case finish:
-		if err := pki.Finish(d.pkiDir()); err != nil {
-			return err
-		}
-		fmt.Fprintln(a.out, "the old CA is dropped; next: pigsty deploy")
-		return nil
-	case issue:
-		if err := pki.Succeed(d.pkiDir()); err != nil {
-			return err
-		}
-	default:
-		values := module.Params[infra.Params](d.site(nil).Hosts()[0])
-		phase, err := pki.Announce(d.pkiDir(), values.CaCn, validityOfCA)
-		if err != nil {
-			return err
-		}
-		if phase == pki.Announced {
-			fmt.Fprintln(a.out, "made the next CA; next: pigsty deploy, then pigsty cert rotate-ca --issue")
-			return nil
-		}
-	}
-	fmt.Fprintln(a.out, "the next CA issues from now on; next: pigsty deploy, then pigsty cert rotate-ca --finish")
-	return nil
+	return r.change(ctx, f, hosts, nil)
 }
 
 // observeCerts asks the hosts that limit names for the certificates that the

@@ -196,7 +196,7 @@ func (o *operating) consent() error {
 	case !isTerminal(o.app.in):
 		return fmt.Errorf("this destroys data of %s: look with --plan, and say so with --yes %s", name, name)
 	case name == "":
-		return o.app.confirm()
+		return o.app.confirm("Apply these changes?")
 	}
 	fmt.Fprintf(o.app.err, "This destroys data of %s. Type its name to go on: ", name)
 	line, _ := bufio.NewReader(o.app.in).ReadString('\n')

@@ -54,6 +54,7 @@ func TestCluster(t *testing.T) {
 		name string
 		run  func(*testing.T, *world)
 	}{
+		{"nothing to remove", nothingToRemove},
 		{"deploy from nothing", deploy},
 		{"nothing to do", nothingToDo},
 		{"services answer", services},
@@ -71,6 +72,13 @@ func TestCluster(t *testing.T) {
 		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
 			t.Fatal("the scenarios after this one build on it")
 		}
+	}
+}
+
+// nothingToRemove removes from hosts on which nothing was ever deployed.
+func nothingToRemove(t *testing.T, w *world) {
+	if r := w.must(t, "pgsql-rm", "-l", "pg-test", "--yes", "pg-test"); !strings.Contains(r.out, "nothing to do") {
+		t.Errorf("removing from bare hosts:\n%s", r.out)
 	}
 }
 

@@ -61,7 +61,6 @@ func TestKinds(t *testing.T) {
 		name string
 		run  func(*testing.T, *world)
 	}{
-		{"nothing to remove", nothingToRemove},
 		{"deploy from nothing", deployKinds},
 		{"a replica of a replica", cascade},
 		{"a delayed member stays behind", delayed},
@@ -80,15 +79,8 @@ func TestKinds(t *testing.T) {
 // follow makes pg-dr stand by for pg-test.
 const follow = ", pg_upstream: NET.11"
 
-// nothingToRemove removes from hosts on which nothing was ever deployed.
-func nothingToRemove(t *testing.T, w *world) {
-	w.inventory(t, kinds(follow, ""))
-	if r := w.must(t, "pgsql-rm", "-l", "pg-test", "--yes", "pg-test"); !strings.Contains(r.out, "nothing to do") {
-		t.Errorf("removing from bare hosts:\n%s", r.out)
-	}
-}
-
 func deployKinds(t *testing.T, w *world) {
+	w.inventory(t, kinds(follow, ""))
 	r := w.must(t, "deploy")
 	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
 	whole(t, w, 3)

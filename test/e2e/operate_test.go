@@ -3,13 +3,15 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// threeMembers is a cluster on three hosts, of which the first has etcd, too.
-const threeMembers = `
+// members is a cluster on up to three hosts, of which the first has etcd, too.
+// MORE is what it has besides.
+const members = `
 etcd:
   hosts: { NET.10: { etcd_seq: 1 } }
   vars: { etcd_cluster: etcd }
@@ -20,26 +22,39 @@ pg-test:
     NET.12: { pg_seq: 3, pg_role: replica }
   vars:
     pg_cluster: pg-test
-    pg_users: [ { name: test, password: Test.Test, pgbouncer: true, roles: [dbrole_admin] } ]
-    pg_databases: [ { name: test, owner: test } ]
+    pg_users: [ { name: test, password: Test.Test, pgbouncer: true, roles: [dbrole_admin] }%USERS% ]
+    pg_databases: [ { name: test, owner: test }%DATABASES% ]
 `
+
+// ofMembers is members without those that are not among names, and with more
+// users and databases.
+func ofMembers(users, databases string, names ...string) string {
+	text := strings.NewReplacer("%USERS%", users, "%DATABASES%", databases).Replace(members)
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "pg_seq") || slices.ContainsFunc(names, func(n string) bool { return strings.Contains(line, "NET."+n) }) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
 
 // TestOperate operates a cluster under a client that writes all the while.
 func TestOperate(t *testing.T) {
 	w := newWorld(t, "10.10.37.0/24", 10, 11, 12)
 	w.entries = []byte{11, 12, 10}
-	w.inventory(t, threeMembers)
-	w.must(t, "deploy")
-	whole(t, w, 3)
 	scenarios := []struct {
 		name string
 		run  func(*testing.T, *world)
 	}{
+		{"one member becomes three", scaleOut},
 		{"replicas restart unnoticed", restartReplicas},
 		{"rolling restart", restartAll},
 		{"switchover to a member", switchTo},
 		{"nobody takes over while paused", pausedCluster},
 		{"a replica is copied anew", reinitialize},
+		{"the leader fails in the middle of an apply", failoverWithin},
+		{"three members become two", scaleIn},
 	}
 	for _, s := range scenarios {
 		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
@@ -47,6 +62,94 @@ func TestOperate(t *testing.T) {
 		}
 	}
 	w.settled(t)
+}
+
+// scaleOut deploys one member, and two more under a client of it.
+func scaleOut(t *testing.T, w *world) {
+	w.inventory(t, ofMembers("", "", "10"))
+	w.must(t, "deploy")
+	whole(t, w, 1)
+	before := started(t, w, 10)
+	w.entries = []byte{10}
+	writer := startWriter(t, w, 5433)
+	w.inventory(t, ofMembers("", "", "10", "11", "12"))
+	w.must(t, "deploy")
+	if writer.stop(t) > 0 || writer.pause > 2*undisturbed {
+		t.Errorf("a client of the leader noticed that others join: it waited %s", writer.pause)
+	}
+	w.entries = []byte{11, 12, 10}
+	whole(t, w, 3)
+	if started(t, w, 10) != before {
+		t.Error("the leader restarted")
+	}
+}
+
+// scaleIn removes a replica under a client of the leader.
+func scaleIn(t *testing.T, w *world) {
+	now := leader(t, w)
+	gone := byte(12)
+	if now == gone {
+		gone = 11
+	}
+	w.entries = []byte{now}
+	writer := startWriter(t, w, 5433)
+	w.must(t, "pgsql-rm", "pg-test", w.addr(gone), "--yes", member(gone))
+	if writer.stop(t) > 0 || writer.pause > undisturbed {
+		t.Errorf("a client of the leader noticed that a replica goes: it waited %s", writer.pause)
+	}
+	names := []string{"10", "11", "12"}
+	w.inventory(t, ofMembers(moreUsers, moreDatabases(), slices.DeleteFunc(names, func(n string) bool { return n == fmt.Sprint(gone) })...))
+	w.must(t, "deploy")
+	whole(t, w, 2)
+}
+
+// moreUsers and moreDatabases are what an apply is busy with for a while.
+const moreUsers = ", { name: late, password: Late.Test, pgbouncer: true }"
+
+func moreDatabases() string {
+	var b strings.Builder
+	for n := range 8 {
+		fmt.Fprintf(&b, ", { name: late%d, owner: late, schemas: [one, two] }", n)
+	}
+	return b.String()
+}
+
+// failoverWithin kills the leader, server and Patroni, while an apply makes
+// databases there. The apply goes on at the new leader, or says which steps it
+// could not do; the next one does them.
+func failoverWithin(t *testing.T, w *world) {
+	old := leader(t, w)
+	w.inventory(t, ofMembers(moreUsers, moreDatabases(), "10", "11", "12"))
+	done := make(chan result)
+	go func() { done <- w.pigsty(t, "apply", "-y") }()
+	eventually(t, time.Minute, "the first of the databases", func() error {
+		if got := w.query(t, old, "postgres", "select count(*) > 0 from pg_database where datname like 'late%'"); got != "t" {
+			return fmt.Errorf("there is none: %s", got)
+		}
+		return nil
+	})
+	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
+	r := <-done
+	t.Logf("the apply ends with status %d after %s", r.status, r.took.Round(100*time.Millisecond))
+	if r.status != 0 && (r.status != 3 || !strings.Contains(r.out, "late")) {
+		t.Errorf("the apply: status %d\n%s", r.status, r.out)
+	}
+	eventually(t, time.Minute, "another leader", func() error {
+		if now := leader(t, w); now == old {
+			return fmt.Errorf("%s still leads", member(now))
+		}
+		return nil
+	})
+	w.on(t, old, "systemctl start patroni")
+	whole(t, w, 3)
+	w.must(t, "apply", "-y")
+	w.settled(t)
+	if got := w.query(t, leader(t, w), "postgres", "select count(*) from pg_database d join pg_roles r on r.oid = datdba where datname like 'late%' and rolname = 'late'"); got != "8" {
+		t.Errorf("%s of 8 databases are on the leader", got)
+	}
+	eventually(t, 20*time.Second, "the new user in a new database", func() error {
+		return login(context.Background(), w, 5433, "late", "Late.Test", "late7")
+	})
 }
 
 // member returns the instance name of the host with last byte n.
@@ -99,6 +202,15 @@ func restartAll(t *testing.T, w *world) {
 	writer.resumes(t, 30*time.Second)
 	if writer.stop(t) > 0 || writer.pause > 20*time.Second {
 		t.Error("the switchover took too long, or lost something")
+	}
+	if trouble := writer.failed[1].Sub(writer.failed[0]); trouble > 20*time.Second {
+		t.Errorf("attempts failed over %s, which is more than one switchover", trouble)
+	}
+	if r := w.must(t, "pg", "list"); !strings.Contains(r.out, "the leader that took over has no backup in its own repository: `pigsty pg backup pg-test`") {
+		t.Errorf("pg list does not say that the new leader has no backup:\n%s", r.out)
+	}
+	if r := w.must(t, "status"); !strings.Contains(r.out, "backup: none here") {
+		t.Errorf("status does not say that the new leader has no backup:\n%s", r.out)
 	}
 	if leader(t, w) == now {
 		t.Error("the leader restarted without handing over")
