@@ -22,6 +22,7 @@ type writer struct {
 	last   time.Time     // of the newest acknowledgement
 	pause  time.Duration // the longest between two
 	lost   error         // why the newest attempt failed
+	failed [2]time.Time  // when the first and the last attempt that failed did so
 }
 
 // startWriter begins to write into table written of database test.
@@ -77,6 +78,10 @@ func (wr *writer) loop(ctx context.Context) {
 			wr.acked = append(wr.acked, n)
 			wr.pause = max(wr.pause, time.Since(wr.last))
 			wr.last = time.Now()
+		} else if ctx.Err() == nil {
+			if wr.failed[1] = time.Now(); wr.failed[0].IsZero() {
+				wr.failed[0] = wr.failed[1]
+			}
 		}
 		wr.mu.Unlock()
 		if err != nil && c != nil {
