@@ -55,7 +55,7 @@ fuzz: ## Fuzz every parser for a short while
 
 .PHONY: bench
 bench: build ## Measure against plain shell on sandbox hosts (docs/performance.md)
-	PIGSTY_BENCH=1 $(GO) test -count=1 -timeout 60m -v -run '^TestBench' ./test/e2e
+	PIGSTY_BENCH=1 $(GO) test -count=1 -timeout 60m -v -parallel 1 -run "^TestBench" ./test/e2e
 
 .PHONY: golden
 golden: ## Rewrite the golden files from what the code does now

@@ -31,9 +31,12 @@ func TestBench(t *testing.T) {
 	}
 	fmt.Println("| what | took | floor | ratio |\n|---|---|---|---|")
 
-	floor := min(w.floor(t, 1), w.floor(t, 2))
+	floor := min(w.floor(t, "/floor1", 11, 12, 13), w.floor(t, "/floor2", 11, 12, 13))
 	fresh := w.must(t, "pgsql", "-l", "pg-test").took
 	report("three-node cluster, packages installed", fresh, floor, "plain shell")
+	floor = min(w.floor(t, "/floor1", 10), w.floor(t, "/floor2", 10))
+	fresh = w.must(t, "pgsql", "-l", "pg-meta").took
+	report("single node with its first backup, packages installed", fresh, floor, "plain shell")
 	w.must(t, "deploy")
 
 	idle := best(5, func() time.Duration { return w.must(t, "deploy").took })
@@ -47,6 +50,17 @@ func TestBench(t *testing.T) {
 	w.inventory(t, variant(map[string]string{"HBA": "{ user: app, db: all, addr: 192.0.2.0/24, auth: ssl, order: 700 }"}))
 	report("one HBA rule added", w.must(t, "pgsql-hba", "pg-test").took, empty, "the same")
 
+	w.inventory(t, variant(nil)+oneInfra, "repo_enabled: false")
+	w.must(t, "deploy")
+	idle = best(5, func() time.Duration { return w.must(t, "deploy").took })
+	report("nothing to do, 4 hosts, one of them with INFRA", idle, empty, "the same")
+
+	one := best(3, func() time.Duration { return w.must(t, "pgsql", "-l", "pg-test").took })
+	w.inventory(t, variant(manyObjects(100)))
+	w.must(t, "pgsql", "-l", "pg-test")
+	many := best(3, func() time.Duration { return w.must(t, "pgsql", "-l", "pg-test").took })
+	report("nothing to do, 100 users and 100 databases", many, one, "one of each")
+
 	for _, hosts := range []int{100, 1000, 5000} {
 		took, memory := validateMany(t, hosts)
 		fmt.Printf("| validate and compile %d hosts | %.2f s, %d MB | %.2f ms a host | |\n", hosts, took.Seconds(), memory, took.Seconds()*1000/float64(hosts))
@@ -56,6 +70,16 @@ func TestBench(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	w.must(t, "deploy")
 	fmt.Printf("\nbinary %d MB; agent %s MB resident\n", size(t, binary)>>20, strings.TrimSpace(<-resident))
+}
+
+// manyObjects declares n users more, and a database of each.
+func manyObjects(n int) map[string]string {
+	var users, databases strings.Builder
+	for i := range n {
+		fmt.Fprintf(&users, "\n      - { name: app%[1]d, password: App.Test.%[1]d, pgbouncer: true, roles: [dbrole_readwrite] }", i)
+		fmt.Fprintf(&databases, "\n      - { name: shop%[1]d, owner: app%[1]d, schemas: [sales], comment: shop %[1]d }", i)
+	}
+	return map[string]string{"USERS": users.String(), "DATABASES": databases.String()}
 }
 
 // agentMemory is shell that prints the most memory that an agent had resident, in
@@ -72,28 +96,95 @@ func best(n int, measure func() time.Duration) time.Duration {
 	return least
 }
 
-// floor makes the same cluster in plain shell and stops it. Its files stay: the
-// file system is slow to make many just after it has lost many.
-func (w *world) floor(t *testing.T, n int) time.Duration {
+// oneInfra adds the infrastructure to the first host.
+const oneInfra = `
+infra:
+  hosts: { NET.10: { infra_seq: 1 } }
+`
+
+// TestBenchDeploy compares everything on one bare host with plain shell that
+// installs and starts the same on another.
+func TestBenchDeploy(t *testing.T) {
+	if os.Getenv("PIGSTY_BENCH") == "" {
+		t.Skip("run it with `make bench`")
+	}
+	w := newBareWorld(t, "10.10.44.0/24", 10, 11)
+	w.inventory(t, `
+etcd:
+  hosts: { NET.10: { etcd_seq: 1 } }
+  vars: { etcd_cluster: etcd }
+pg-meta:
+  hosts: { NET.10: { pg_seq: 1, pg_role: primary } }
+  vars:
+    pg_cluster: pg-meta
+    pg_users: [ { name: dbuser_meta, password: Meta.Test, pgbouncer: true, roles: [dbrole_admin] } ]
+    pg_databases: [ { name: meta, owner: dbuser_meta } ]
+`+oneInfra, "repo_enabled: false")
+	args := append([]string{w.box.ConfigPath(), w.addr(11)}, w.packages(t)...)
+	floor := w.shell(t, "floor_deploy.sh", args, nil)
+	took := w.must(t, "deploy").took
+	fmt.Printf("| one bare host with everything | %.2f s | %.2f s (plain shell) | %.2f |\n", took.Seconds(), floor.Seconds(), took.Seconds()/floor.Seconds())
+	w.settled(t)
+}
+
+// packages are those that a deployment would install.
+func (w *world) packages(t *testing.T) []string {
 	t.Helper()
-	script, err := filepath.Abs("floor.sh")
-	if err != nil {
-		t.Fatal(err)
+	var names []string
+	for line := range strings.Lines(w.must(t, "plan", "--json").out) {
+		var step struct {
+			Step   string
+			Change struct{ Attrs []struct{ Name string } }
+		}
+		if err := json.Unmarshal([]byte(line), &step); err == nil && step.Step == "packages" {
+			for _, a := range step.Change.Attrs {
+				names = append(names, a.Name)
+			}
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, script, w.box.ConfigPath(), w.addr(10), w.addr(11), w.addr(12), w.addr(13))
-	dir := fmt.Sprint("/floor", n)
-	c.Env = []string{"FLOOR_ETCD=Etcd.Test", "FLOOR_DIR=" + dir}
-	r := w.run(t, c)
-	if r.status != 0 {
-		t.Fatalf("floor.sh: status %d\n%s", r.status, r.out)
+	if len(names) == 0 {
+		t.Fatal("the plan names no package")
 	}
-	fmt.Print("<!-- floor: ", strings.ReplaceAll(strings.TrimSpace(r.out), "\n", ", "), " -->\n")
-	for n := byte(11); n <= 13; n++ {
+	return names
+}
+
+// floor makes a cluster of the hosts in plain shell, below dir, and stops it. Its
+// files stay: the file system is slow to make many just after it has lost many.
+// A single node is backed up as well, as a new cluster is.
+func (w *world) floor(t *testing.T, dir string, hosts ...byte) time.Duration {
+	t.Helper()
+	args := []string{w.box.ConfigPath(), w.addr(10)}
+	for _, n := range hosts {
+		args = append(args, w.addr(n))
+	}
+	env := []string{"FLOOR_ETCD=Etcd.Test", "FLOOR_DIR=" + dir}
+	if len(hosts) == 1 {
+		env = append(env, "FLOOR_BACKUP=yes")
+	}
+	took := w.shell(t, "floor.sh", args, env)
+	for _, n := range hosts {
 		w.on(t, n, "systemctl stop floor-patroni floor-pgbouncer floor-haproxy; pkill -9 -u postgres; sleep 0.3")
 	}
 	w.on(t, 10, `. /etc/profile.d/etcdctl.sh; etcdctl del --prefix `+dir)
+	return took
+}
+
+// shell runs a script that stands beside the tests and prints what it says.
+func (w *world) shell(t *testing.T, script string, args, env []string) time.Duration {
+	t.Helper()
+	path, err := filepath.Abs(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, path, args...)
+	c.Env = env
+	r := w.run(t, c)
+	if r.status != 0 {
+		t.Fatalf("%s: status %d\n%s", script, r.status, r.out)
+	}
+	fmt.Print("<!-- floor: ", strings.ReplaceAll(strings.TrimSpace(r.out), "\n", ", "), " -->\n")
 	return r.took
 }
 
