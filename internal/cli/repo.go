@@ -23,11 +23,11 @@ func (a *app) repoCommand() *cobra.Command {
 what the inventory's hosts install. It is built again when it lacks something, and
 the versions that are there stay. These commands take the newest versions, and
 carry the repository to machines without network.`,
-		Example: "  pigsty repo diff\n  pigsty repo update -y\n  pigsty repo pack\n  pigsty repo unpack pigsty-pkg.tgz",
+		Example: "  pigsty repo diff\n  pigsty repo update -y\n  pigsty repo build minio mcli\n  pigsty repo pack\n  pigsty repo unpack pigsty-pkg.tgz",
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.repoDiffCommand(), a.repoUpdateCommand(), a.repoPackCommand(), a.repoUnpackCommand())
+	c.AddCommand(a.repoDiffCommand(), a.repoUpdateCommand(), a.repoBuildCommand(), a.repoPackCommand(), a.repoUnpackCommand())
 	return c
 }
 
@@ -136,10 +136,7 @@ needs no upstream for packages that are in it.`,
 				return err
 			}
 			defer in.Close()
-			if err := repo.Home(filepath.Dir(dir), data); err != nil {
-				return err
-			}
-			lock, err := repo.Unpack(bufio.NewReaderSize(in, 1<<20), dir, replace)
+			lock, err := repo.Unpack(in, dir, data, replace)
 			if err != nil {
 				return fmt.Errorf("%s: %w; it was left as it is", args[0], err)
 			}

@@ -2,8 +2,6 @@ package repo
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,19 +9,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"pigsty/internal/repo/fetch"
+	"pigsty/internal/repo/rpm"
 	"pigsty/internal/repo/want"
 	"pigsty/internal/resource"
 	"pigsty/internal/secret"
 )
 
 // Build is the repository in a directory of the host, signed with the
-// deployment's key, with packages for hosts of the same system.
+// deployment's key.
 type Build struct {
 	Dir       string         // its name is the last part: /www/pigsty
+	For       System         // of the hosts that use it; empty for that of the host itself
 	Wants     []want.Package // with all that they need
 	Upstreams []Upstream
 	Base      bool   // packages come from the host's own repositories too
@@ -41,7 +39,7 @@ var (
 )
 
 // Resources returns one of every resource of this package, for resource.Register.
-func Resources() []resource.Resource { return []resource.Resource{&Build{}} }
+func Resources() []resource.Resource { return []resource.Resource{&Build{}, &Trust{}} }
 
 // Key returns "repository " and the directory.
 func (b *Build) Key() string { return "repository " + b.Dir }
@@ -110,8 +108,8 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 	if lock == nil {
 		return "made by another program, with no " + LockFile, nil
 	}
-	if system := systemOf(h.Facts); lock.System != system {
-		return "", fmt.Errorf("the repository in %s is for %s, this host is %s: remove it, or give another repo_name", b.Dir, lock.System, system)
+	if system := b.system(h).String(); lock.System != system {
+		return "", fmt.Errorf("the repository in %s is for %s, and is to be for %s: remove it, or give another repo_name", b.Dir, lock.System, system)
 	}
 	if lacks := lock.lacks(b.wants()); len(lacks) > 0 {
 		return "lacks " + strings.Join(lacks, " "), nil
@@ -121,11 +119,14 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 			return p.File + " is missing or damaged", nil
 		}
 	}
-	f, err := formatOf(h.Facts)
+	f, err := b.format(h)
 	if err != nil {
 		return "", err
 	}
-	if err := f.signed(b.Dir, b.PublicKey); err != nil {
+	switch err := f.signed(b.Dir, b.PublicKey); {
+	case errors.Is(err, errDamaged):
+		return errDamaged.Error(), nil
+	case err != nil:
 		return "not signed with this deployment's key", nil
 	}
 	return "", nil
@@ -144,14 +145,14 @@ func (b *Build) wants() []want.Package {
 // found right before.
 func (b *Build) resolved(ctx context.Context, h *resource.Host) (*set, error) {
 	v, err := h.State(b.state(), func() (any, error) {
-		f, err := formatOf(h.Facts)
+		f, err := b.format(h)
 		if err != nil {
 			return nil, err
 		}
 		dir := b.Dir
 		if b.Update {
 			dir = ""
-		} else if kept, err := f.kept(b, dir); err != nil || kept != nil {
+		} else if kept, err := f.kept(ctx, b, dir); err != nil || kept != nil {
 			if err == nil {
 				if lock, _ := ReadLock(dir); lock != nil {
 					kept.upstreams = lock.Upstreams
@@ -182,9 +183,14 @@ func (b *Build) client(ctx context.Context, h *resource.Host) *fetch.Client {
 	return fetch.New(p)
 }
 
-// hostProxies returns the proxies that apt is configured to use.
+// hostProxies returns the proxies that the host's package manager is configured
+// to use.
 func hostProxies(ctx context.Context, h *resource.Host) fetch.Proxies {
 	var p fetch.Proxies
+	if h.Facts.Family == "rpm" {
+		proxy := rpm.Proxy("/")
+		return fetch.Proxies{HTTP: proxy, HTTPS: proxy}
+	}
 	if _, ok := h.Commands.Look("apt-config"); !ok {
 		return p
 	}
@@ -205,191 +211,4 @@ func hostProxies(ctx context.Context, h *resource.Host) fetch.Proxies {
 		}
 	}
 	return p
-}
-
-// Apply downloads what is missing, builds the repository beside the one that is
-// there, and puts it in its place. Any failure leaves the old one as it is, and
-// what was downloaded for the next try.
-func (b *Build) Apply(ctx context.Context, h *resource.Host) error {
-	next, err := b.resolved(ctx, h)
-	if err != nil {
-		return err
-	}
-	defer h.Forget(b.state())
-	f, err := formatOf(h.Facts)
-	if err != nil {
-		return err
-	}
-	stage := staging(b.Dir)
-	if err := os.MkdirAll(stage, 0o755); err != nil {
-		return err
-	}
-	if err := unique(next.items); err != nil {
-		return err
-	}
-	client := b.client(ctx, h)
-	if err := reuse(ctx, stage, next.items, b.Dir, "/var/cache/apt/archives"); err != nil {
-		return err
-	}
-	if err := b.download(ctx, h, client, stage, next.items); err != nil {
-		return err
-	}
-	files, err := b.extra(ctx, client, stage)
-	if err != nil {
-		return err
-	}
-	items := append(slices.Clip(next.items), files...)
-	if err := tidy(stage, fileNames(items)); err != nil {
-		return err
-	}
-	if err := f.write(stage, items, b.signer(ctx, h)); err != nil {
-		return err
-	}
-	if err := f.signed(stage, b.PublicKey); err != nil {
-		return fmt.Errorf("the new index is not signed as clients will expect: %w", err)
-	}
-	if err := b.finish(stage, systemOf(h.Facts), items, next); err != nil {
-		return err
-	}
-	return swap(stage, b.Dir)
-}
-
-// finish writes the lock, the public key and last the mark.
-func (b *Build) finish(stage, system string, items []item, next *set) error {
-	lock := Lock{Format: 1, System: system, Upstreams: next.upstreams, Packages: locked(items), LeftOut: names(next.leftOut)}
-	for _, w := range b.wants() {
-		lock.Wants = append(lock.Wants, w.String())
-	}
-	slices.Sort(lock.Wants)
-	lock.Wants = slices.Compact(lock.Wants)
-	text := lock.Bytes()
-	sum := sha256.Sum256(text)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{LockFile, text}, {PublicKey, b.PublicKey}, {Complete, []byte(hex.EncodeToString(sum[:]) + "  " + LockFile + "\n")}} {
-		if err := os.WriteFile(filepath.Join(stage, f.name), f.data, 0o644); err != nil {
-			return err
-		}
-	}
-	return os.Chmod(stage, 0o755)
-}
-
-// download fetches what stage does not have, saying now and then how far it is.
-func (b *Build) download(ctx context.Context, h *resource.Host, c *fetch.Client, stage string, items []item) error {
-	var todo []item
-	var files []fetch.File
-	for _, i := range items {
-		if _, err := os.Stat(filepath.Join(stage, i.File)); err != nil { // reuse checked what is there
-			todo = append(todo, i)
-			files = append(files, i.file())
-		}
-	}
-	if len(todo) == 0 {
-		return nil
-	}
-	h.Control.Log(ctx, fmt.Sprintf("downloading %d packages, %s", len(todo), megabytes(todo)))
-	var mu sync.Mutex
-	count, last := 0, time.Now()
-	return c.Download(ctx, stage, files, func(fetch.File) {
-		mu.Lock()
-		defer mu.Unlock()
-		if count++; time.Since(last) > 2*time.Second {
-			last = time.Now()
-			h.Control.Log(ctx, fmt.Sprintf("downloaded %d of %d packages", count, len(todo)))
-		}
-	})
-}
-
-// extra downloads what is put in as it is. Nothing says what these files should
-// be, so each is taken anew unless the lock knows it.
-func (b *Build) extra(ctx context.Context, c *fetch.Client, stage string) ([]item, error) {
-	lock, err := ReadLock(b.Dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []item
-	for _, f := range b.Files {
-		i := item{Locked: Locked{Name: f.Name, File: f.Name, Origin: fetch.Shown(f.URL)}, urls: []string{f.URL}}
-		if lock != nil && !b.Update {
-			for _, p := range lock.Packages {
-				if p.File == f.Name && p.Origin == i.Origin {
-					i.Locked = p
-				}
-			}
-		}
-		if i.SHA256 == "" {
-			if err := os.RemoveAll(filepath.Join(stage, f.Name)); err != nil {
-				return nil, err
-			}
-		} else if err := reuse(ctx, stage, []item{i}, b.Dir); err != nil {
-			return nil, err
-		}
-		if err := c.Download(ctx, stage, []fetch.File{i.file()}, nil); err != nil {
-			return nil, err
-		}
-		data, err := os.ReadFile(filepath.Join(stage, f.Name))
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(data)
-		i.Size, i.SHA256 = int64(len(data)), hex.EncodeToString(sum[:])
-		out = append(out, i)
-	}
-	return out, nil
-}
-
-// unique reports two packages that would have one file name.
-func unique(items []item) error {
-	seen := map[string]string{}
-	for _, i := range items {
-		if other, ok := seen[i.File]; ok {
-			return fmt.Errorf("two packages want the file name %s: %s and %s", i.File, other, i.Version)
-		}
-		seen[i.File] = i.Version
-	}
-	return nil
-}
-
-func locked(items []item) []Locked {
-	out := make([]Locked, len(items))
-	for i, it := range items {
-		out[i] = it.Locked
-	}
-	return out
-}
-
-func fileNames(items []item) []string {
-	out := make([]string, len(items))
-	for i, it := range items {
-		out[i] = it.File
-	}
-	return out
-}
-
-func names(wants []want.Package) []string {
-	var out []string
-	for _, w := range wants {
-		out = append(out, w.String())
-	}
-	return out
-}
-
-// megabytes is the size of items together.
-func megabytes(items []item) string {
-	var n int64
-	for _, i := range items {
-		n += i.Size
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-}
-
-// systemOf names what the packages of a repository are for. Those for EL are the
-// same for all minor versions.
-func systemOf(f resource.Facts) string {
-	version := f.Version
-	if f.Family == "rpm" {
-		version, _, _ = strings.Cut(version, ".")
-	}
-	return strings.Join(strings.Fields(f.OS+" "+version+" "+f.Arch), " ")
 }

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"pigsty/internal/repo/deb"
@@ -18,7 +20,11 @@ import (
 )
 
 // debian is a flat repository of apt.
-type debian struct{ arch string }
+type debian struct {
+	arch     string // amd64
+	codename string // of the release that it is for: bookworm
+	host     string // of the host's own release
+}
 
 // ClientKey is where clients that use apt have the repository's public key. A
 // source that names it is the repository itself, not an upstream.
@@ -27,10 +33,10 @@ const ClientKey = "/etc/apt/keyrings/pigsty.asc"
 // sources returns what b takes packages from.
 func (d debian) sources(b *Build) ([]deb.Source, error) {
 	var all []deb.Source
-	for _, u := range b.Upstreams {
+	for _, u := range b.upstreams("InRelease", " ./") {
 		s, ok := deb.ParseLine(u.URL, d.arch)
 		if !ok {
-			return nil, fmt.Errorf("upstream %s: baseurl %q is not URL, suite and components, as in sources.list", u.Name, u.URL)
+			return nil, fmt.Errorf("upstream %s: baseurl %q is not URL, suite and components, as in sources.list", u.Name, shownLine(u.URL))
 		}
 		s.Name, s.SignedBy, s.Trusted = u.Name, u.Key, false
 		all = append(all, s)
@@ -43,6 +49,7 @@ func (d debian) sources(b *Build) ([]deb.Source, error) {
 		return nil, err
 	}
 	for _, s := range own {
+		s.Suite = d.suite(s.Suite)
 		known := slices.ContainsFunc(all, func(o deb.Source) bool { return o.URI == s.URI && o.Suite == s.Suite })
 		if s.SignedBy != ClientKey && !known {
 			all = append(all, s)
@@ -51,7 +58,16 @@ func (d debian) sources(b *Build) ([]deb.Source, error) {
 	return all, nil
 }
 
-func (d debian) kept(b *Build, dir string) (*set, error) {
+// suite returns what the release that d is for has as the host's release has
+// suite: beside it, in the same archive.
+func (d debian) suite(suite string) string {
+	if rest, ok := strings.CutPrefix(suite, d.host); ok && d.host != "" {
+		return d.codename + rest
+	}
+	return suite
+}
+
+func (d debian) kept(_ context.Context, b *Build, dir string) (*set, error) {
 	kept, origins, err := d.read(dir)
 	if err != nil || len(kept) == 0 {
 		return nil, err
@@ -69,7 +85,7 @@ func (d debian) resolve(ctx context.Context, b *Build, dir string, c *fetch.Clie
 		return nil, err
 	}
 	if len(sources) == 0 {
-		return nil, errors.New("there is no upstream to take packages from: see repo_modules and repo_upstream")
+		return nil, errNoUpstream
 	}
 	var kept []*deb.Package
 	var origins map[string]string
@@ -132,15 +148,9 @@ func (d debian) read(dir string) ([]*deb.Package, map[string]string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, "Packages"), err)
 	}
-	origins := map[string]string{}
-	lock, err := ReadLock(dir)
+	origins, err := originsIn(dir)
 	if err != nil {
 		return nil, nil, err
-	}
-	if lock != nil {
-		for _, p := range lock.Packages {
-			origins[p.File] = p.Origin
-		}
 	}
 	there := list[:0]
 	for _, p := range list {
@@ -151,28 +161,60 @@ func (d debian) read(dir string) ([]*deb.Package, map[string]string, error) {
 	return there, origins, nil
 }
 
-// readIndex returns the Packages file of dir, which other programs may have
-// made in compressed form only; "" if there is none.
+// indexNames are the forms of an index; other programs may have made one only.
+var indexNames = []string{"Packages", "Packages.gz"}
+
+// readIndex returns the index of dir, "" if it has none, or one that is not what
+// its table of contents says. Whose signature that has does not matter here.
 func readIndex(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "Packages"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return string(text), err
+	release, err := tableOfContents(dir)
+	if err != nil {
+		return "", err
 	}
-	f, err := os.Open(filepath.Join(dir, "Packages.gz"))
+	for _, name := range indexNames {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || release != "" && !deb.Lists(release, name, text) {
+			return "", err
+		}
+		if filepath.Ext(name) != ".gz" {
+			return string(text), nil
+		}
+		z, err := gzip.NewReader(bytes.NewReader(text))
+		if err != nil {
+			return "", nil
+		}
+		if text, err = io.ReadAll(z); err != nil {
+			return "", nil
+		}
+		return string(text), nil
+	}
+	return "", nil
+}
+
+// tableOfContents returns the text of InRelease or Release, "" if dir has neither.
+func tableOfContents(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "InRelease"))
+	if err == nil {
+		text, err = pgp.Plain(text)
+		if err != nil {
+			return "damaged", nil // and lists nothing
+		}
+		return string(text), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	text, err = os.ReadFile(filepath.Join(dir, "Release"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return "", err
-	}
-	text, err = io.ReadAll(z)
 	return string(text), err
 }
+
+func (d debian) caches() []string { return []string{"/var/cache/apt/archives"} }
 
 func (d debian) write(dir string, items []item, sign signer) error {
 	entries := make([]string, 0, len(items))
@@ -188,12 +230,7 @@ func (d debian) write(dir string, items []item, sign signer) error {
 	if index.Files["InRelease"], err = sign(index.Release, true); err != nil {
 		return err
 	}
-	for name, data := range index.Files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeFiles(dir, index.Files)
 }
 
 func (d debian) signed(dir string, key []byte) error {
@@ -205,6 +242,24 @@ func (d debian) signed(dir string, key []byte) error {
 	if err := ring.Add(key); err != nil {
 		return err
 	}
-	_, _, err = ring.VerifyClear(text)
-	return err
+	release, _, err := ring.VerifyClear(text)
+	if err != nil {
+		return err
+	}
+	for _, name := range indexNames {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !deb.Lists(string(release), name, data) {
+			return fmt.Errorf("%w: %s", errDamaged, filepath.Join(dir, name))
+		}
+	}
+	return nil
+}
+
+// shownLine is a line of sources.list as it may be printed.
+func shownLine(line string) string {
+	words := strings.Fields(line)
+	for i, w := range words {
+		words[i] = fetch.Shown(w)
+	}
+	return strings.Join(words, " ")
 }

@@ -55,16 +55,24 @@ func ReadLock(dir string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	var l Lock
-	if err := json.Unmarshal(text, &l); err != nil {
+	lock, err := parseLock(text)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, LockFile), err)
 	}
+	return lock, nil
+}
+
+func parseLock(text []byte) (*Lock, error) {
+	var l Lock
+	if err := json.Unmarshal(text, &l); err != nil {
+		return nil, err
+	}
 	if l.Format != 1 {
-		return nil, fmt.Errorf("%s is in format %d, which this version does not read", filepath.Join(dir, LockFile), l.Format)
+		return nil, fmt.Errorf("it is in format %d, which this version does not read", l.Format)
 	}
 	for _, p := range l.Packages {
 		if p.File == "" || filepath.Base(p.File) != p.File || strings.HasPrefix(p.File, ".") {
-			return nil, fmt.Errorf("%s: %q is not the name of a package's file", filepath.Join(dir, LockFile), p.File)
+			return nil, fmt.Errorf("%q is not the name of a package's file", p.File)
 		}
 	}
 	return &l, nil
@@ -98,6 +106,20 @@ func (l *Lock) Bytes() []byte {
 	list("packages", len(l.Packages), func(i int) any { return l.Packages[i] }, "")
 	b.WriteString("}\n")
 	return b.Bytes()
+}
+
+// originsIn returns where the lock of the repository in dir says that packages
+// came from, by the name of their file.
+func originsIn(dir string) (map[string]string, error) {
+	lock, err := ReadLock(dir)
+	if err != nil || lock == nil {
+		return nil, err
+	}
+	origins := map[string]string{}
+	for _, p := range lock.Packages {
+		origins[p.File] = p.Origin
+	}
+	return origins, nil
 }
 
 // packages returns those that were resolved, without files that are put in as they are.

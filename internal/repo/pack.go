@@ -2,7 +2,6 @@ package repo
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,7 +30,7 @@ func Pack(w io.Writer, dir, binary string) error {
 	if _, err := checked(dir); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
+	names, err := contents(dir)
 	if err != nil {
 		return err
 	}
@@ -43,11 +42,8 @@ func Pack(w io.Writer, dir, binary string) error {
 		fmt.Fprintf(&sums, "%s  %s\n", sum, name)
 		return err
 	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue
-		}
-		if err := add(packedRepo+e.Name(), filepath.Join(dir, e.Name()), 0o644); err != nil {
+	for _, name := range names {
+		if err := add(packedRepo+name, filepath.Join(dir, name), 0o644); err != nil {
 			return err
 		}
 	}
@@ -60,6 +56,24 @@ func Pack(w io.Writer, dir, binary string) error {
 	}
 	_, err = io.WriteString(t, text)
 	return errors.Join(err, t.Close(), z.Close())
+}
+
+// contents returns the files of the repository in dir: those in it, and those of
+// dnf's index one below.
+func contents(dir string) ([]string, error) {
+	var names []string
+	for _, below := range []string{"", filepath.Dir(repomd)} {
+		entries, err := os.ReadDir(filepath.Join(dir, below))
+		if err != nil && (below == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Type().IsRegular() {
+				names = append(names, path.Join(below, e.Name()))
+			}
+		}
+	}
+	return names, nil
 }
 
 func addFile(t *tar.Writer, name, from string, mode int64) (string, error) {
@@ -103,118 +117,4 @@ func checked(dir string) (*Lock, error) {
 		}
 	}
 	return lock, nil
-}
-
-// Unpack puts the repository of an offline package in place at dir. A package
-// that is damaged, cut or not one of these changes nothing. A complete
-// repository that is there is kept unless replace is set.
-func Unpack(r io.Reader, dir string, replace bool) (*Lock, error) {
-	if _, err := os.Stat(filepath.Join(dir, Complete)); err == nil && !replace {
-		return nil, fmt.Errorf("there is a complete repository in %s already: say that it is to be replaced", dir)
-	}
-	stage := staging(dir)
-	if err := os.RemoveAll(stage); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(stage, 0o755); err != nil {
-		return nil, err
-	}
-	lock, err := unpack(r, stage)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(stage))
-	}
-	return lock, swap(stage, dir)
-}
-
-func unpack(r io.Reader, stage string) (*Lock, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, fmt.Errorf("it is not an offline package: %w", err)
-	}
-	t := tar.NewReader(z)
-	got, listed := map[string]string{}, map[string]string(nil)
-	for {
-		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("it is damaged or was cut: %w", err)
-		}
-		if h.Name == packedSums {
-			if listed, err = parseSumsFile(t); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if got[h.Name], err = extract(t, h, stage); err != nil {
-			return nil, err
-		}
-	}
-	if listed == nil {
-		return nil, errors.New("it is damaged or was cut: it has no " + packedSums)
-	}
-	for name, sum := range listed {
-		if got[name] != sum {
-			return nil, fmt.Errorf("it is damaged: %s is not what %s says", name, packedSums)
-		}
-	}
-	if len(got) != len(listed) {
-		return nil, errors.New("it has files that " + packedSums + " does not list")
-	}
-	return checked(stage)
-}
-
-// extract writes a file of the repository to stage and returns its digest; of
-// other files it returns the digest only.
-func extract(t *tar.Reader, h *tar.Header, stage string) (string, error) {
-	name, ours := strings.CutPrefix(h.Name, packedRepo)
-	if h.Typeflag != tar.TypeReg || ours && (name != path.Base(name) || strings.HasPrefix(name, ".")) || !ours && h.Name != packedBinary {
-		return "", fmt.Errorf("it is not an offline package of this program: it has %s", h.Name)
-	}
-	sum := sha256.New()
-	to := io.Writer(sum)
-	if ours {
-		f, err := os.OpenFile(filepath.Join(stage, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		to = io.MultiWriter(f, sum)
-	}
-	if _, err := io.Copy(to, t); err != nil {
-		return "", fmt.Errorf("it is damaged or was cut: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-func parseSumsFile(r io.Reader) (map[string]string, error) {
-	text, err := io.ReadAll(io.LimitReader(r, 16<<20))
-	if err != nil {
-		return nil, fmt.Errorf("it is damaged or was cut: %w", err)
-	}
-	sums := map[string]string{}
-	for line := range bytes.Lines(text) {
-		sum, name, ok := strings.Cut(strings.TrimRight(string(line), "\n"), "  ")
-		if !ok {
-			return nil, fmt.Errorf("it is damaged: %s has the line %q", packedSums, line)
-		}
-		sums[name] = sum
-	}
-	return sums, nil
-}
-
-// Home makes sure that the directory of repositories is there: /www is a link
-// to data unless something is there already.
-func Home(home, data string) error {
-	if _, err := os.Stat(home); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.MkdirAll(data, 0o755); err != nil {
-		return err
-	}
-	if home == data {
-		return nil
-	}
-	return os.Symlink(data, home)
 }

@@ -37,6 +37,9 @@ func reuse(ctx context.Context, stage string, items []item, dirs ...string) erro
 			}
 			continue
 		}
+		if err := os.RemoveAll(at); err != nil { // damaged: it would pass for what is to be there
+			return err
+		}
 		for _, dir := range dirs {
 			for _, name := range []string{i.File, cacheName(i.Locked)} {
 				from := filepath.Join(dir, name)
@@ -60,7 +63,7 @@ func cacheName(p Locked) string {
 
 // place links from to the name at, or copies it to another file system.
 func place(from, at string) error {
-	if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(at); err != nil {
 		return err
 	}
 	if os.Link(from, at) == nil {
@@ -76,7 +79,59 @@ func place(from, at string) error {
 		return err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	if err = errors.Join(err, out.Chmod(0o644), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(at))
+	}
+	return nil
+}
+
+// writeFiles writes files below dir for everybody to read, whatever the umask.
+func writeFiles(dir string, files map[string][]byte) error {
+	for name, data := range files {
+		at := filepath.Join(dir, name)
+		if err := makeDirs(filepath.Dir(at)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(at, data, 0o644); err != nil {
+			return err
+		}
+		if err := os.Chmod(at, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDirs makes the directory dir and those above it that are not there, for
+// everybody to enter, whatever the umask.
+func makeDirs(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := makeDirs(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+// space returns an error if the file system of dir has no room for items.
+func space(dir string, items []item) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return err
+	}
+	var need int64
+	for _, i := range items {
+		need += i.Size
+	}
+	if free := int64(s.Bavail) * s.Bsize; need > free {
+		return fmt.Errorf("the packages to download take %s, and %s has room for %.1f MB: make room, or let nginx_data be on a larger disk",
+			megabytes(items), filepath.Dir(dir), float64(free)/1e6)
+	}
+	return nil
 }
 
 // tidy removes from stage what is not among names.

@@ -10,13 +10,12 @@ package repo
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"path/filepath"
-	"strings"
 
 	"pigsty/internal/repo/fetch"
+	"pigsty/internal/repo/pgp"
 	"pigsty/internal/repo/want"
-	"pigsty/internal/resource"
 )
 
 // Files of a repository besides its packages and their index.
@@ -43,7 +42,8 @@ type File struct{ Name, URL string }
 type item struct {
 	Locked
 	urls  []string
-	entry string // its part of the index
+	entry string       // its part of the index of apt
+	keys  *pgp.Keyring // of which one has signed the package itself; nil where only indexes are signed
 }
 
 func (i item) file() fetch.File {
@@ -66,29 +66,24 @@ type set struct {
 type format interface {
 	// kept resolves the wants from what the repository in dir has; nil if it
 	// does not have all.
-	kept(b *Build, dir string) (*set, error)
+	kept(ctx context.Context, b *Build, dir string) (*set, error)
 	// resolve resolves the wants from upstreams, and from dir unless that is empty.
 	resolve(ctx context.Context, b *Build, dir string, c *fetch.Client) (*set, error)
-	// write makes the index of items in dir, which has their files. sign
-	// returns the signature of its argument, around it if clear is set.
+	// caches returns where the host's package manager keeps packages.
+	caches() []string
+	// write makes the index of items in dir, which has their files, and verifies
+	// packages that are signed themselves. sign returns the signature of its
+	// argument, around it if clear is set.
 	write(dir string, items []item, sign signer) error
 	// signed returns an error if the index in dir is not signed by key, which
-	// is in armor.
+	// is in armor, or is not what was signed.
 	signed(dir string, key []byte) error
 }
 
+// errNoUpstream says that there is nothing to take packages from.
+var errNoUpstream = errors.New("there is no upstream to take packages from: see repo_modules and repo_upstream")
+
+// errDamaged is wrapped by errors of an index that is not what was signed.
+var errDamaged = errors.New("the index is not what was signed")
+
 type signer func(data []byte, clear bool) ([]byte, error)
-
-// formatOf returns the kind of repository that a host of family has.
-func formatOf(f resource.Facts) (format, error) {
-	switch f.Family {
-	case "deb":
-		return debian{arch: debArch(f.Arch)}, nil
-	}
-	return nil, fmt.Errorf("a repository for %s cannot be built", f.OS)
-}
-
-// debArch is Debian's name of an architecture.
-func debArch(arch string) string {
-	return strings.NewReplacer("x86_64", "amd64", "aarch64", "arm64").Replace(arch)
-}

@@ -29,11 +29,7 @@ var repoTags = []string{
 // node's packages, which may be installed from it.
 func (i *instance) repository(b *plan.Builder) {
 	b = b.Tag("repo").Early()
-	if i.RepoEnabled && !i.hasRepository() {
-		b.Tag(repoTags[1:]...).Add(&resource.Impossible{Name: "repository " + i.repoDir(),
-			Why: "repositories are built on Debian and Ubuntu; hosts use the upstreams of node_repo_modules"})
-	}
-	if !i.hasRepository() {
+	if !i.RepoEnabled {
 		return
 	}
 	dir := b.Tag("repo_dir")
@@ -46,14 +42,19 @@ func (i *instance) repository(b *plan.Builder) {
 	if i.RepoHome != i.NginxHome && i.RepoHome != i.NginxData {
 		dir.Add(&resource.Dir{Path: i.RepoHome})
 	}
-	b.Tag(repoTags[2:]...).Add(i.build())
+	for _, h := range append([]*module.Host{i.Host}, i.others()...) {
+		b.Tag(repoTags[2:]...).Add(i.build(h))
+	}
 }
 
-// build is the repository as the inventory wants it.
-func (i *instance) build() *repo.Build {
+// build is the repository for hosts like h as the inventory wants it.
+func (i *instance) build(h *module.Host) *repo.Build {
 	build := &repo.Build{
-		Dir: i.repoDir(), Wants: i.wants(), Update: i.RepoBuild, PublicKey: i.site.RepoKey,
+		Dir: i.repoDir(h), Wants: i.wants(h), Update: i.RepoBuild, PublicKey: i.site.RepoKey,
 		HTTPProxy: proxy(i.ProxyEnv.HTTPProxy, i.ProxyEnv.AllProxy), HTTPSProxy: proxy(i.ProxyEnv.HTTPSProxy, i.ProxyEnv.AllProxy), NoProxy: i.ProxyEnv.NoProxy,
+	}
+	if h != i.Host {
+		build.For = repo.SystemOf(h.Facts)
 	}
 	modules := slices.Collect(alias.Words(i.RepoModules))
 	if !slices.Contains(modules, "infra") {
@@ -62,9 +63,9 @@ func (i *instance) build() *repo.Build {
 	for _, name := range modules {
 		// The base system comes from wherever the host gets it.
 		build.Base = build.Base || name == "node"
-		build.Upstreams = append(build.Upstreams, node.Upstreams(i.site, i.Host, name)...)
+		build.Upstreams = append(build.Upstreams, node.Upstreams(i.site, h, name)...)
 	}
-	replace := strings.NewReplacer("${releasever}", major(i.Facts), "${arch}", i.Facts.Arch, "${distro_codename}", i.Facts.Codename, "${distro_name}", i.Facts.OS)
+	replace := strings.NewReplacer("${releasever}", major(h.Facts), "${arch}", h.Facts.Arch, "${distro_codename}", h.Facts.Codename, "${distro_name}", h.Facts.OS)
 	for _, f := range i.RepoURLPackages {
 		url := replace.Replace(f.URL)
 		name := f.Name
@@ -76,10 +77,46 @@ func (i *instance) build() *repo.Build {
 	return build
 }
 
-// hasRepository reports whether a repository is built on the node.
-func (i *instance) hasRepository() bool { return i.RepoEnabled && i.Facts.Family != "rpm" }
+// repoDir is where the repository for hosts like h is.
+func (i *instance) repoDir(h *module.Host) string { return path.Join(i.RepoHome, i.repoName(h)) }
 
-func (i *instance) repoDir() string { return path.Join(i.RepoHome, i.RepoName) }
+// repoName is that of repo_name for hosts of the node's own system.
+func (i *instance) repoName(h *module.Host) string {
+	if i.sameSystem(h) {
+		return i.RepoName
+	}
+	return strings.Join([]string{i.RepoName, h.Facts.Codename, h.Facts.Arch}, "-")
+}
+
+// others returns a host of each system that the node builds a repository for
+// besides its own: another release or architecture of the same distribution, of
+// which no infra node has a repository. The first that can builds it.
+func (i *instance) others() []*module.Host {
+	var out []*module.Host
+	for _, h := range i.site.Hosts() {
+		known := slices.ContainsFunc(out, func(o *module.Host) bool { return sameSystem(o, h) })
+		if builder := builderFor(i.site, h); !known && builder != nil && builder.Host == i.Host && !i.sameSystem(h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// builderFor returns the infra node that has the repository for h: the first of
+// its system, else the first of its distribution; nil if there is none.
+func builderFor(s *module.Site, h *module.Host) *instance {
+	var other *instance
+	for _, i := range instances(s) {
+		switch {
+		case !i.RepoEnabled || !i.NginxEnabled && i.Host != h:
+		case i.sameSystem(h):
+			return i
+		case other == nil && i.Facts.OS == h.Facts.OS:
+			other = i
+		}
+	}
+	return other
+}
 
 func proxy(own, all secret.Value) secret.Value {
 	if own.IsEmpty() {
@@ -88,9 +125,9 @@ func proxy(own, all secret.Value) secret.Value {
 	return own
 }
 
-// wants are the packages that the hosts of the node's system install, those of
-// the lists repo_packages and repo_extra_packages, and nothing else.
-func (i *instance) wants() []want.Package {
+// wants are the packages that hosts like the given one install, those of the
+// lists repo_packages and repo_extra_packages, and nothing else.
+func (i *instance) wants(like *module.Host) []want.Package {
 	var out []want.Package
 	add := func(w want.Package) {
 		at := slices.IndexFunc(out, func(have want.Package) bool { return have.Name == w.Name && have.Version == w.Version })
@@ -102,7 +139,7 @@ func (i *instance) wants() []want.Package {
 	}
 	var hosts []*module.Host
 	for _, h := range i.site.Hosts() {
-		if i.sameSystem(h) {
+		if like == i.Host && i.sameSystem(h) || sameSystem(like, h) {
 			hosts = append(hosts, h)
 		}
 	}
@@ -119,7 +156,7 @@ func (i *instance) wants() []want.Package {
 		parameter string
 		lines     []string
 	}{{"repo_packages", i.RepoPackages}, {"repo_extra_packages", i.RepoExtraPackages}} {
-		for _, p := range alias.Expand(i.Facts.Family, version, list.lines...) {
+		for _, p := range alias.Expand(like.Facts.Family, version, list.lines...) {
 			add(want.Package{Name: p.Name, For: list.parameter, Optional: p.Spare})
 		}
 	}
@@ -169,46 +206,48 @@ func ownPackages(s *module.Site, hosts []*module.Host) []*plan.Step {
 // sameSystem reports whether packages of the node's repository are for h. A
 // host that was never reached is taken to be like the node.
 func (i *instance) sameSystem(h *module.Host) bool {
-	if h == i.Host || !h.HasFacts || !i.HasFacts {
+	return !h.HasFacts || !i.HasFacts || sameSystem(i.Host, h)
+}
+
+// sameSystem reports whether the same packages are for a and b.
+func sameSystem(x, y *module.Host) bool {
+	if x == y {
 		return true
 	}
-	a, b := i.Facts, h.Facts
+	a, b := x.Facts, y.Facts
 	return a.Family == b.Family && a.Codename == b.Codename && a.Arch == b.Arch && (a.OS == b.OS || a.Family == "rpm")
 }
 
 // HasRepository reports whether the inventory has a repository to build.
 func HasRepository(s *module.Site) bool {
-	return slices.ContainsFunc(instances(s), (*instance).hasRepository)
+	return slices.ContainsFunc(instances(s), func(i *instance) bool { return i.RepoEnabled })
 }
 
-// repositoryOf returns how h reaches the deployment's repository: its own, else
-// that of the first infra node that has one for its system.
+// repositoryOf returns how h reaches the deployment's repository for its
+// system, nil if there is none.
 func repositoryOf(s *module.Site, h *module.Host) *module.Repository {
-	var first *instance
-	for _, i := range instances(s) {
-		if !i.hasRepository() || len(s.RepoKey) == 0 {
-			continue
-		}
-		if i.Host == h {
-			return &module.Repository{URL: "file://" + i.repoDir(), After: []string{i.built()}}
-		}
-		if first == nil && i.NginxEnabled && i.sameSystem(h) {
-			first = i
-		}
-	}
-	if first == nil {
+	if len(s.RepoKey) == 0 {
 		return nil
 	}
-	url := fmt.Sprintf("http://%s/%s", at(first.ip(), first.NginxPort), first.RepoName)
-	if _, ok := first.Host.Vars.Get("repo_endpoint"); ok {
-		url = strings.TrimRight(strings.ReplaceAll(first.RepoEndpoint, "${admin_ip}", s.AdminIP()), "/") + "/" + first.RepoName
+	for _, i := range instances(s) {
+		if i.Host == h && i.RepoEnabled {
+			return &module.Repository{URL: "file://" + i.repoDir(h), After: []string{i.built(h)}}
+		}
 	}
-	return &module.Repository{URL: url, After: []string{first.built(), plan.ID(first.Host.Name(), "unit nginx.service")}}
+	i := builderFor(s, h)
+	if i == nil {
+		return nil
+	}
+	url := fmt.Sprintf("http://%s/%s", at(i.ip(), i.NginxPort), i.repoName(h))
+	if _, ok := i.Host.Vars.Get("repo_endpoint"); ok {
+		url = strings.TrimRight(strings.ReplaceAll(i.RepoEndpoint, "${admin_ip}", s.AdminIP()), "/") + "/" + i.repoName(h)
+	}
+	return &module.Repository{URL: url, After: []string{i.built(h), plan.ID(i.Host.Name(), "unit nginx.service")}}
 }
 
-// built is the ID of the step that builds the node's repository.
-func (i *instance) built() string {
-	return plan.ID(i.Host.Name(), (&repo.Build{Dir: i.repoDir()}).Key())
+// built is the ID of the step that builds the repository for hosts like h.
+func (i *instance) built(h *module.Host) string {
+	return plan.ID(i.Host.Name(), (&repo.Build{Dir: i.repoDir(h)}).Key())
 }
 
 // major is the major version of a system.

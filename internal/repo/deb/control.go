@@ -36,6 +36,12 @@ func (p *Package) needs() []Alternatives {
 	return append(parseRelations(field(p.text, "Pre-Depends")), parseRelations(field(p.text, "Depends"))...)
 }
 
+// FullVersion returns the version.
+func (p *Package) FullVersion() string { return p.Version }
+
+// UpstreamName returns the name of where p comes from.
+func (p *Package) UpstreamName() string { return p.Origin.Name }
+
 // String returns name and version.
 func (p *Package) String() string { return p.Name + " " + p.Version }
 

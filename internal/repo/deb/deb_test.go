@@ -1,9 +1,11 @@
 package deb
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -197,5 +199,26 @@ Signed-By:
 		SignedBy: "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEY\n-----END PGP PUBLIC KEY BLOCK-----\n"})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestSourceHidesPasswords(t *testing.T) {
+	s := Source{URI: "https://user:geheim@apt.example.org/pg", Suite: "trixie", Components: []string{"main"}}
+	if got := s.String(); got != "https://apt.example.org/pg trixie main" {
+		t.Error(got)
+	}
+}
+
+// BenchmarkIndex writes the index of 2000 packages.
+func BenchmarkIndex(b *testing.B) {
+	entries := make([]string, 2000)
+	for i := range entries {
+		entries[i] = fmt.Sprintf("Package: package-%d\nVersion: 1.%d-1\nArchitecture: amd64\nDepends: %s\nDescription: what it is good for\nFilename: ./package-%d.deb\nSize: 1000\nSHA256: %064x\n",
+			i, i, strings.Repeat("libsomething (>= 1.2), ", 20), i, i)
+	}
+	for b.Loop() {
+		if _, err := NewIndex("test", "amd64", entries, time.Unix(0, 0)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -2,6 +2,8 @@ package deb
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -53,25 +55,7 @@ func (t Trust) keyring(ctx context.Context, s Source, c *fetch.Client) (*pgp.Key
 			}
 		}
 	}
-	for _, name := range named {
-		var text []byte
-		var err error
-		switch {
-		case strings.HasPrefix(name, "https://"):
-			text, err = c.Get(ctx, name)
-		case strings.HasPrefix(name, "/"):
-			text, err = os.ReadFile(filepath.Join(t.Root, name))
-		default:
-			err = errors.New("neither a file, nor an https URL, nor a key in armor")
-		}
-		if err == nil {
-			err = ring.Add(text)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("its key %s: %w", name, err)
-		}
-	}
-	return ring, nil
+	return ring, fetch.Keys(ctx, c, ring, t.Root, named)
 }
 
 // readRelease fetches the table of contents of s and checks its signature.
@@ -117,7 +101,7 @@ func signedRelease(ctx context.Context, base string, trusted bool, ring *pgp.Key
 	if err == nil {
 		var plain []byte
 		plain, signer, err = ring.VerifyClear(data)
-		return string(plain), signer, advise(base+"InRelease", err)
+		return string(plain), signer, pgp.Advise(fetch.Shown(base+"InRelease"), "signed-by", err)
 	}
 	if !errors.As(err, &missing) {
 		return "", "", err
@@ -131,18 +115,7 @@ func signedRelease(ctx context.Context, base string, trusted bool, ring *pgp.Key
 		return "", "", err
 	}
 	signer, err = ring.VerifyDetached(data, signature)
-	return string(data), signer, advise(base+"Release", err)
-}
-
-// advise says what to do about a signature that is not accepted.
-func advise(url string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, pgp.ErrUnknownKey):
-		return fmt.Errorf("%s is %w: give that key in signed-by, or in meta.gpgkey of repo_upstream", fetch.Shown(url), err)
-	}
-	return fmt.Errorf("%s cannot be trusted: %w", fetch.Shown(url), err)
+	return string(data), signer, pgp.Advise(fetch.Shown(base+"Release"), "signed-by", err)
 }
 
 // parseDate reads the dates of Release files, which may have the zone as UTC, GMT or +0000.
@@ -175,4 +148,11 @@ func parseSums(text string) (map[string]indexFile, error) {
 		return nil, errors.New("its Release file has no SHA-256 digests, so nothing in it can be checked")
 	}
 	return files, nil
+}
+
+// Lists reports whether a Release text has data under name.
+func Lists(release, name string, data []byte) bool {
+	files, err := parseSums(release)
+	sum := sha256.Sum256(data)
+	return err == nil && files[name].sha256 == hex.EncodeToString(sum[:])
 }

@@ -7,13 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"pigsty/internal/diag"
 	"pigsty/internal/repo/want"
 )
 
 // Pool is all packages that there are to choose from.
 type Pool struct {
-	byName    map[string][]*Package // the preferred version first
+	stock     want.Stock[*Package]
 	providers map[string][]provider
 }
 
@@ -27,20 +26,26 @@ type provider struct {
 // that is there already, which are preferred so that adding a package does not
 // change the others. kept may be nil.
 func NewPool(upstream, kept []*Package) *Pool {
-	p := &Pool{byName: map[string][]*Package{}, providers: map[string][]provider{}}
+	p := &Pool{providers: map[string][]provider{}}
+	p.stock = want.Stock[*Package]{Named: map[string][]*Package{}, Provides: func(name string) (*Package, bool) {
+		if list := p.providers[name]; len(list) > 0 {
+			return list[0].Package, true
+		}
+		return nil, false
+	}}
 	for _, k := range kept {
 		k.kept = true
 	}
 	for _, x := range append(slices.Clip(kept), upstream...) {
-		p.byName[x.Name] = append(p.byName[x.Name], x)
+		p.stock.Named[x.Name] = append(p.stock.Named[x.Name], x)
 	}
-	for name, list := range p.byName {
+	for name, list := range p.stock.Named {
 		slices.SortStableFunc(list, prefer)
 		// The same version from several upstreams is one package; the first named has it.
-		p.byName[name] = slices.CompactFunc(list, func(a, b *Package) bool { return a.Version == b.Version })
+		p.stock.Named[name] = slices.CompactFunc(list, func(a, b *Package) bool { return a.Version == b.Version })
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
-		for _, x := range p.byName[name] {
+	for _, name := range slices.Sorted(maps.Keys(p.stock.Named)) {
+		for _, x := range p.stock.Named[name] {
 			if x.provides == "" {
 				continue
 			}
@@ -51,7 +56,7 @@ func NewPool(upstream, kept []*Package) *Pool {
 	}
 	for _, list := range p.providers {
 		slices.SortStableFunc(list, func(a, b provider) int {
-			return cmp.Or(first(a.kept, b.kept), cmp.Compare(rank(a.priority), rank(b.priority)))
+			return cmp.Or(want.First(a.kept, b.kept), cmp.Compare(rank(a.priority), rank(b.priority)))
 		})
 	}
 	return p
@@ -61,20 +66,9 @@ func NewPool(upstream, kept []*Package) *Pool {
 // the newest.
 func prefer(a, b *Package) int {
 	if a.kept || b.kept {
-		return cmp.Or(first(a.kept, b.kept), Compare(b.Version, a.Version))
+		return cmp.Or(want.First(a.kept, b.kept), Compare(b.Version, a.Version))
 	}
 	return cmp.Or(cmp.Compare(b.Origin.Pin, a.Origin.Pin), Compare(b.Version, a.Version))
-}
-
-// first orders what is so before what is not.
-func first(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }
 
 // rank orders the priorities of Debian Policy 2.5.
@@ -96,79 +90,29 @@ type Resolution struct {
 // only recommended stays out. The error joins a *want.Missing for each thing
 // that no upstream has.
 func (p *Pool) Resolve(wants []want.Package) (Resolution, error) {
-	r := resolver{pool: p, chosen: map[*Package]*Package{}, names: map[string][]*Package{}, asked: map[*Package]string{}}
-	var out Resolution
-	for _, w := range wants {
-		x := p.wanted(w)
-		switch {
-		case x != nil:
-			r.choose(x, nil, w.For)
-		case w.Optional:
-			out.LeftOut = append(out.LeftOut, w)
-		default:
-			r.miss(&want.Missing{What: w.String(), Chain: []string{w.For}, Have: p.instead(w.Name)})
-		}
-	}
-	for len(r.queue) > 0 {
-		x := r.queue[0]
-		r.queue = r.queue[1:]
+	r := resolver{pool: p, trail: want.Trail[*Package]{Show: (*Package).String}, names: map[string][]*Package{}}
+	out := Resolution{LeftOut: p.stock.Choose(wants, &r.trail, func(x *Package, parameter string) { r.choose(x, nil, parameter) })}
+	for x, ok := r.trail.Next(); ok; x, ok = r.trail.Next() {
 		for _, alts := range x.needs() {
 			r.need(x, alts)
 		}
 	}
-	for x := range r.chosen {
-		out.Packages = append(out.Packages, x)
-	}
-	slices.SortFunc(out.Packages, func(a, b *Package) int {
+	out.Packages = slices.SortedFunc(r.trail.Chosen(), func(a, b *Package) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), Compare(a.Version, b.Version))
 	})
-	return out, errors.Join(r.missing...)
-}
-
-// wanted returns the package that w names, or the first that provides it.
-func (p *Pool) wanted(w want.Package) *Package {
-	for _, name := range w.Names() {
-		for _, x := range p.byName[name] {
-			if w.Accepts(x.Version) {
-				return x
-			}
-		}
-		if list := p.providers[name]; len(list) > 0 && w.Version == "" && len(p.byName[name]) == 0 {
-			return list[0].Package
-		}
-	}
-	return nil
-}
-
-// instead says what there is of a name: other versions, or the nearest name.
-func (p *Pool) instead(name string) string {
-	var versions []string
-	for _, x := range p.byName[name] {
-		versions = append(versions, x.String()+" in "+x.Origin.Name)
-	}
-	if len(versions) == 0 {
-		return diag.Nearest(name, slices.Values(slices.Sorted(maps.Keys(p.byName))))
-	}
-	return strings.Join(versions, ", ")
+	return out, errors.Join(r.trail.Missing()...)
 }
 
 type resolver struct {
-	pool    *Pool
-	chosen  map[*Package]*Package // and the package that first needed it; nil for what is wanted itself
-	asked   map[*Package]string   // the parameter behind what is wanted itself
-	names   map[string][]*Package // chosen packages by their names and by what they provide
-	queue   []*Package
-	missing []error
-	said    map[string]bool
+	pool  *Pool
+	trail want.Trail[*Package]
+	names map[string][]*Package // chosen packages by their names and by what they provide
 }
 
 func (r *resolver) choose(x, by *Package, parameter string) {
-	if _, ok := r.chosen[x]; ok {
+	if !r.trail.Choose(x, by, parameter) {
 		return
 	}
-	r.chosen[x] = by
-	r.asked[x] = parameter
-	r.queue = append(r.queue, x)
 	r.names[x.Name] = append(r.names[x.Name], x)
 	for _, alts := range parseRelations(x.provides) {
 		r.names[alts[0].Name] = append(r.names[alts[0].Name], x)
@@ -191,13 +135,13 @@ func (r *resolver) need(x *Package, alts Alternatives) {
 			return
 		}
 	}
-	r.miss(&want.Missing{What: alts.String(), Chain: r.chain(x), Origin: x.Origin.Name, Have: r.pool.instead(alts[0].Name)})
+	r.trail.Miss(&want.Missing{What: alts.String(), Chain: r.trail.Chain(x), Origin: x.Origin.Name, Have: r.pool.stock.Instead(alts[0].Name)})
 }
 
 // satisfying returns the preferred package that satisfies rel: one of that name
 // before one that provides it.
 func (p *Pool) satisfying(rel Relation) *Package {
-	for _, x := range p.byName[rel.Name] {
+	for _, x := range p.stock.Named[rel.Name] {
 		if rel.accepts(x.Version) {
 			return x
 		}
@@ -221,27 +165,4 @@ func (p *Package) satisfies(rel Relation) bool {
 		}
 	}
 	return false
-}
-
-// chain returns who needs x: itself, who needs that, and so on to the parameter.
-func (r *resolver) chain(x *Package) []string {
-	var out []string
-	for ; x != nil; x = r.chosen[x] {
-		out = append(out, x.String())
-		if by := r.asked[x]; by != "" {
-			return append(out, by)
-		}
-	}
-	return out
-}
-
-// miss remembers what is missing, once for all who need it.
-func (r *resolver) miss(m *want.Missing) {
-	if r.said == nil {
-		r.said = map[string]bool{}
-	}
-	if !r.said[m.What] {
-		r.said[m.What] = true
-		r.missing = append(r.missing, m)
-	}
 }

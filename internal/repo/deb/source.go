@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"pigsty/internal/repo/fetch"
 )
 
 // Source is one suite of an apt repository.
@@ -23,12 +25,13 @@ type Source struct {
 	CheckValid bool
 }
 
-// String returns the name, or what the line of sources.list has.
+// String returns the name, or what the line of sources.list has, without what
+// may be a password in it.
 func (s Source) String() string {
 	if s.Name != "" {
 		return s.Name
 	}
-	return strings.Join(append([]string{s.URI, s.Suite}, s.Components...), " ")
+	return strings.Join(append([]string{fetch.Shown(s.URI), s.Suite}, s.Components...), " ")
 }
 
 // ReadSources returns the repositories that the apt configuration below root,

@@ -81,6 +81,9 @@ func (c *Client) part(ctx context.Context, url, path string, f File) error {
 	if err != nil {
 		return &permanent{err}
 	}
+	if f.SHA256 == "" { // nothing would tell that the part is of another version
+		have = 0
+	}
 	resumed := have > 0
 	if f.Size == 0 || have < f.Size {
 		body, at, err := c.open(ctx, url, have)

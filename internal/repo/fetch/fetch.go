@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -30,14 +31,29 @@ type NotFound struct{ URL string }
 // Error names the URL without what may be a password in it.
 func (e *NotFound) Error() string { return "there is no " + Shown(e.URL) }
 
-// Shown returns a URL as it may be printed: without user and password.
+// Shown returns a URL as it may be printed: without user and password, and
+// without the values of parameters that are named like secrets.
 func Shown(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil {
+	if err != nil { // what stands before the last @ may be a password
+		if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+			return "…@" + raw[i+1:]
+		}
 		return raw
 	}
-	return u.Redacted()
+	u.User = nil
+	if query := u.Query(); len(query) > 0 {
+		for name := range query {
+			if secretName.MatchString(name) {
+				query.Set(name, "hidden")
+				u.RawQuery = query.Encode()
+			}
+		}
+	}
+	return u.String()
 }
+
+var secretName = regexp.MustCompile(`(?i)token|sig|key|secret|pass|credential|auth`)
 
 // Proxies are the URLs of proxies by scheme, and the hosts that need none.
 type Proxies struct{ HTTP, HTTPS, No string }

@@ -55,6 +55,25 @@ func TestDownloadGoesOnWhereItWasCut(t *testing.T) {
 	}
 }
 
+// Nothing tells that a part is of the file that there is now.
+func TestDownloadWithoutDigestBeginsAnew(t *testing.T) {
+	const text = "version 2 of the file"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "f", time.Time{}, strings.NewReader(text))
+	}))
+	defer srv.Close()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "f.part"), []byte("version 1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := quick.Download(context.Background(), dir, []File{{URLs: []string{srv.URL + "/f"}, Name: "f"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(got) != text {
+		t.Errorf("got %q, error %v", got, err)
+	}
+}
+
 func TestDownloadChecks(t *testing.T) {
 	srv := httptest.NewServer(http.FileServer(http.Dir(t.TempDir())))
 	defer srv.Close()
@@ -114,6 +133,18 @@ func TestFileURL(t *testing.T) {
 }
 
 func TestPasswordsAreNotShown(t *testing.T) {
+	for raw, want := range map[string]string{
+		"http://user:geheim@example.org/x":           "http://example.org/x",
+		"https://geheim@example.org/x":               "https://example.org/x",
+		"https://example.org/x?v=1&X-Amz-Sig=geheim": "https://example.org/x?X-Amz-Sig=hidden&v=1",
+		"https://example.org/x?b=2&a=1":              "https://example.org/x?b=2&a=1",
+		"http://user:ge%heim@example.org/x":          "…@example.org/x",
+		"file:///srv/repo":                           "file:///srv/repo",
+	} {
+		if got := Shown(raw); got != want {
+			t.Errorf("%s is shown as %s, want %s", raw, got, want)
+		}
+	}
 	_, err := (&Client{Pause: time.Millisecond, Retries: 1}).Get(context.Background(), "http://user:geheim@127.0.0.1:1/x")
 	if err == nil || strings.Contains(err.Error(), "geheim") {
 		t.Errorf("error %v", err)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
@@ -62,6 +63,25 @@ func (r *Keyring) Fingerprints() []string {
 	return out
 }
 
+// Export returns in armor the key with the given fingerprint.
+func (r *Keyring) Export(fingerprint string) ([]byte, error) {
+	for _, k := range r.keys {
+		if fmt.Sprintf("%X", k.PrimaryKey.Fingerprint) == fingerprint {
+			return armored(openpgp.PublicKeyType, func(w io.Writer) error { return k.Serialize(w) })
+		}
+	}
+	return nil, fmt.Errorf("there is no key %s", fingerprint)
+}
+
+// Plain returns the text that data carries a signature of, whoever made that.
+func Plain(data []byte) ([]byte, error) {
+	block, _ := clearsign.Decode(data)
+	if block == nil {
+		return nil, errors.New("it is not a signed text")
+	}
+	return block.Plaintext, nil
+}
+
 // VerifyClear checks a text that carries its signature, such as InRelease, and
 // returns what was signed and the fingerprint of who did.
 func (r *Keyring) VerifyClear(data []byte) (text []byte, signer string, err error) {
@@ -107,29 +127,29 @@ func readAll(block *armor.Block) ([]byte, error) {
 func (r *Keyring) verify(data, signatures []byte) (string, error) {
 	var unknown []string
 	var bad error
-	packets := packet.NewReader(bytes.NewReader(signatures))
+	packets := packet.NewOpaqueReader(bytes.NewReader(signatures))
 	for {
 		p, err := packets.Next()
 		if err != nil {
 			break
 		}
-		sig, ok := p.(*packet.Signature)
-		if !ok {
+		one, err := parseSignature(p)
+		if err != nil {
+			bad = fmt.Errorf("a signature cannot be read: %w", err)
 			continue
 		}
-		if sig.IssuerKeyId == nil || len(r.keys.KeysById(*sig.IssuerKeyId)) == 0 {
-			unknown = append(unknown, issuer(sig))
+		if one == nil {
 			continue
 		}
-		var one bytes.Buffer
-		if err := sig.Serialize(&one); err != nil {
-			return "", err
+		if one.keyID == 0 || len(r.keys.KeysById(one.keyID)) == 0 {
+			unknown = append(unknown, one.issuer)
+			continue
 		}
-		_, entity, err := openpgp.VerifyDetachedSignature(r.keys, bytes.NewReader(data), &one, nil)
+		entity, err := one.check(r.keys, data)
 		if err == nil {
 			return fmt.Sprintf("%X", entity.PrimaryKey.Fingerprint), nil
 		}
-		bad = fmt.Errorf("the signature of key %s is not good: %w", issuer(sig), err)
+		bad = fmt.Errorf("the signature of key %s is not good: %w", one.issuer, err)
 	}
 	switch {
 	case bad != nil:
@@ -140,12 +160,14 @@ func (r *Keyring) verify(data, signatures []byte) (string, error) {
 	return "", errors.New("it has no signature")
 }
 
-func issuer(sig *packet.Signature) string {
+// Advise adds to an error of a signature what was signed and what to do about
+// it; option is where the package manager's configuration names keys.
+func Advise(what, option string, err error) error {
 	switch {
-	case len(sig.IssuerFingerprint) > 0:
-		return fmt.Sprintf("%X", sig.IssuerFingerprint)
-	case sig.IssuerKeyId != nil:
-		return fmt.Sprintf("%016X", *sig.IssuerKeyId)
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUnknownKey):
+		return fmt.Errorf("%s is %w: give that key in %s, or in meta.gpgkey of repo_upstream", what, err, option)
 	}
-	return "an unknown key"
+	return fmt.Errorf("%s cannot be trusted: %w", what, err)
 }

@@ -1,7 +1,13 @@
 package pgp
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"math/bits"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,5 +124,49 @@ func TestGpgvAccepts(t *testing.T) {
 	}
 	if out, err := exec.Command(gpgv, "--keyring", keys, file).CombinedOutput(); err != nil {
 		t.Errorf("gpgv: %v\n%s\n%s", err, out, signed)
+	}
+}
+
+// Signatures of version 3, which packages of EL carry: RFC 4880, 5.2.2.
+func TestVersion3(t *testing.T) {
+	k := newKey(t, t.TempDir())
+	private := k.entity.PrivateKey.PrivateKey.(*rsa.PrivateKey)
+	data := []byte("a package")
+	sign := func(kind, hash byte) []byte {
+		fixed := []byte{3, 5, kind, 1, 2, 3, 4}
+		h := sha256.New()
+		h.Write(data)
+		h.Write(fixed[2:])
+		sum := h.Sum(nil)
+		value, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value = bytes.TrimLeft(value, "\x00")
+		body := binary.BigEndian.AppendUint64(fixed, k.entity.PrimaryKey.KeyId)
+		body = append(body, 1, hash, sum[0], sum[1])
+		body = binary.BigEndian.AppendUint16(body, uint16(8*len(value)-bits.LeadingZeros8(value[0])))
+		body = append(body, value...)
+		return append(binary.BigEndian.AppendUint16([]byte{0x89}, uint16(len(body))), body...)
+	}
+	good := sign(0, 8)
+	if signer, err := ring(t, k).VerifyDetached(data, good); err != nil || signer != k.Fingerprint() {
+		t.Errorf("signed by %q, error %v", signer, err)
+	}
+	if _, err := ring(t, newKey(t, t.TempDir())).VerifyDetached(data, good); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("another's key: error %v", err)
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)-1] ^= 1
+	for name, c := range map[string]struct{ data, signature []byte }{
+		"changed data":        {append(data, 'x'), good},
+		"a changed signature": {data, flipped},
+		"cut":                 {data, good[:40]},
+		"over a text":         {data, sign(1, 8)},
+		"a weak digest":       {data, sign(0, 2)},
+	} {
+		if _, err := ring(t, k).VerifyDetached(c.data, c.signature); err == nil {
+			t.Errorf("%s: it is accepted", name)
+		}
 	}
 }
