@@ -39,6 +39,7 @@ var Codes = []Code{
 	{"invalid-format", "A value has not the form that it must have"},
 	{"invalid-nodename", "The name of a node is no host name"},
 	{"invalid-password", "A password or its hash cannot be one"},
+	{"invalid-requirement", "A word of node_pip_packages is no Python package with its version"},
 	{"invalid-rule", "An access rule cannot be read by PostgreSQL or PgBouncer"},
 	{"invalid-selector", "A selector of a service is no JMESPath expression that picks members"},
 	{"invalid-value", "A value is none of those allowed"},

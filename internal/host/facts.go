@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -17,7 +18,11 @@ import (
 // Gather finds out what the host is, without running a program.
 func Gather() (resource.Facts, error) {
 	f := resource.Facts{CPUs: runtime.NumCPU(), PageSize: os.Getpagesize(), Arch: arch(), User: connectedAs()}
-	var err error
+	account, _, err := (&accounts{names: &names{}}).User(f.User)
+	if err != nil {
+		return f, err
+	}
+	f.Home, f.Group = account.Home, account.Group
 	if f.Hostname, err = os.Hostname(); err != nil {
 		return f, err
 	}
@@ -38,8 +43,7 @@ func Gather() (resource.Facts, error) {
 	if f.Addresses, err = interfaces(); err != nil {
 		return f, err
 	}
-	f.DNS = resolvers("/etc/resolv.conf")
-	if len(f.DNS) == 1 && f.DNS[0] == "127.0.0.53" { // where systemd-resolved listens, see systemd-resolved.service(8)
+	if f.DNS = resolvers("/etc/resolv.conf"); resolved("/etc/resolv.conf", f.DNS) {
 		f.Resolved = true
 		f.DNS = resolvers("/run/systemd/resolve/resolv.conf")
 	}
@@ -185,6 +189,13 @@ func interfaces() (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// resolved reports whether file, which names servers, is one that systemd-resolved
+// writes, or names where that listens (systemd-resolved.service(8)).
+func resolved(file string, servers []string) bool {
+	to, err := filepath.EvalSymlinks(file)
+	return err == nil && filepath.Dir(to) == "/run/systemd/resolve" || len(servers) == 1 && servers[0] == "127.0.0.53"
 }
 
 func resolvers(file string) []string {

@@ -144,3 +144,46 @@ func TestParseVersions(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestResolved(t *testing.T) {
+	dir := t.TempDir()
+	link := func(to string) string {
+		name := filepath.Join(dir, "resolv.conf")
+		_ = os.Remove(name)
+		if err := os.Symlink(to, name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file    string
+		servers []string
+		want    bool
+	}{
+		{plain, []string{"10.0.0.1"}, false},
+		{plain, []string{"127.0.0.53"}, true},
+		{plain, []string{"127.0.0.53", "10.0.0.1"}, false},
+		{link(plain), []string{"10.0.0.1"}, false},
+		{filepath.Join(dir, "none"), nil, false},
+	} {
+		if got := resolved(c.file, c.servers); got != c.want {
+			t.Errorf("%s with %v: %v, want %v", filepath.Base(c.file), c.servers, got, c.want)
+		}
+	}
+}
+
+// TestGatherUser checks that facts say who is connected, by the host's own accounts.
+func TestGatherUser(t *testing.T) {
+	t.Setenv("SUDO_USER", "root")
+	f, err := Gather()
+	if err != nil {
+		t.Skip(err)
+	}
+	if f.User != "root" || f.Home == "" || f.Group != "root" {
+		t.Errorf("connected as %s of %s, at home in %s", f.User, f.Group, f.Home)
+	}
+}

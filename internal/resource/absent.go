@@ -13,6 +13,7 @@ import (
 type Absent struct {
 	Path   string
 	Tree   bool   // a directory goes with all that is in it
+	Empty  bool   // a directory goes if nothing is in it
 	Reason string // why it goes; "no longer wanted" if empty
 	Impact Impact // of its going: ImpactDataLoss for what holds people's data
 }
@@ -34,6 +35,11 @@ func (a *Absent) Diff(_ context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if a.Empty {
+		if left, err := a.left(h, info); err != nil || left {
+			return Change{}, err
+		}
+	}
 	c := Change{Action: Remove, Reason: a.Reason, Impact: a.Impact, Paths: []string{a.Path}}
 	if c.Reason == "" {
 		c.Reason = "no longer wanted"
@@ -42,6 +48,20 @@ func (a *Absent) Diff(_ context.Context, h *Host) (Change, error) {
 		c.Note = "with everything in it"
 	}
 	return c, nil
+}
+
+// left reports whether anything is in the directory that is not about to go.
+func (a *Absent) left(h *Host, info FileInfo) (bool, error) {
+	if !info.Mode.IsDir() {
+		return true, nil
+	}
+	names, err := h.Files.List(a.Path)
+	for _, name := range names {
+		if c, going := h.Pending("absent " + path.Join(a.Path, name)); !going || c.Action != Remove {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // Apply removes it. A link goes; what it leads to stays.

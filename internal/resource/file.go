@@ -48,6 +48,10 @@ type File struct {
 	// place at first is kept beside it, for an Original to put back.
 	Keep string
 
+	// Visits is set for a file that another host's affairs bring to this one: it
+	// is left out where its directory is not there.
+	Visits bool
+
 	// Once makes the file a seed: created if absent, never changed after.
 	Once bool
 
@@ -131,6 +135,9 @@ func (f *File) diff(ctx context.Context, h *Host) (Change, error) {
 	info, err := h.Files.Stat(f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if f.Visits && !exists(h, path.Dir(f.Path)) {
+			return Change{Skipped: path.Dir(f.Path) + " is not there: what reads this file is not set up yet"}, nil
+		}
 		c := Change{Action: Create, Reason: "does not exist"}
 		c.Attrs = []Attr{{Name: "mode", New: modeText(f.mode())}, {Name: "owner", New: f.Owner.String()}}
 		return c, f.compare(ctx, h, &c, nil)

@@ -178,6 +178,16 @@ func TestAbsent(t *testing.T) {
 		step{"full directory", func(h *resourcetest.Host) { h.Disk.Put("/etc/old/x", "x") }, "", "not empty"})
 	run(t, h, &resource.Absent{Path: "/data/pg", Tree: true, Reason: "the cluster is removed", Impact: resource.ImpactDataLoss},
 		step{"tree", func(h *resourcetest.Host) { h.Disk.Put("/data/pg/x/y", "x") }, "remove: the cluster is removed (data loss)", ""})
+	empty := &resource.Absent{Path: "/etc/app.d", Empty: true}
+	run(t, h, empty, step{"no directory", nil, "", ""},
+		step{"of others, too", func(h *resourcetest.Host) { h.Disk.Put("/etc/app.d/a", "x"); h.Disk.Put("/etc/app.d/b", "x") }, "", ""})
+	h.SetPending("absent /etc/app.d/a", resource.Change{Action: resource.Remove})
+	run(t, h, empty, step{"one stays", nil, "", ""})
+	h.SetPending("absent /etc/app.d/b", resource.Change{Action: resource.Remove})
+	if c, err := empty.Diff(ctx, h.Host); err != nil || c.Action != resource.Remove {
+		t.Errorf("what is in it goes: %v %v", c, err)
+	}
+	run(t, h, empty, step{"empty", func(h *resourcetest.Host) { _ = h.Disk.Remove("/etc/app.d/a"); _ = h.Disk.Remove("/etc/app.d/b") }, "remove: no longer wanted", ""})
 	for _, p := range []string{"/", "/etc", "", "/data/../etc", "/data/pg/", "data/pg"} {
 		run(t, h, &resource.Absent{Path: p, Tree: true}, step{p, nil, "", "refusing to remove"})
 	}
@@ -293,6 +303,17 @@ func TestFileYielding(t *testing.T) {
 	if data, _ := h.Disk.Read(f.Path); string(data) != "x: 3\n" {
 		t.Errorf("somebody else's file was replaced by %q", data)
 	}
+}
+
+func TestFileVisits(t *testing.T) {
+	h := resourcetest.New()
+	f := resource.NewFile("/infra/targets/node/a.yml", "x\n")
+	f.Visits = true
+	if c, err := f.Diff(ctx, h.Host); err != nil || !c.Empty() || !strings.Contains(c.Skipped, "/infra/targets/node is not there") {
+		t.Errorf("without its directory: %+v, %v", c, err)
+	}
+	_ = h.Disk.Mkdir("/infra/targets/node", 0o755, resource.Owner{})
+	run(t, h, f, step{"with it", nil, "create: does not exist\nmode:  → 0644\nowner:  → root:root\n@@ -0,0 +1 @@\n+x", ""})
 }
 
 func TestLinkPrefers(t *testing.T) {

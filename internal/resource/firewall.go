@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -24,8 +21,8 @@ const (
 	firewallUndo = "pigsty-firewall-undo"
 	// firewallGrace is how long that takes.
 	firewallGrace = time.Minute
-	// firewallMemory is the name under which the manifest knows that it was us
-	// who turned the firewall on.
+	// firewallMemory is the name under which the manifest knows what the firewall
+	// was before we turned it on.
 	firewallMemory = "firewall"
 )
 
@@ -42,17 +39,6 @@ type Firewall struct {
 
 	// For messages: the parameters that Networks and Ports come from.
 	NetworksOf, PortsOf string
-}
-
-// wall is one kind of firewall.
-type wall interface {
-	// rules returns our rules that the host has, as firewallRules writes them,
-	// and those of others that say the same as one of ours could.
-	rules(h *Host) (ours, others []string, err error)
-	// set makes our rules those and no others.
-	set(ctx context.Context, h *Host, rules []string) error
-	on(ctx context.Context, h *Host) (bool, error)
-	turn(on bool) Command
 }
 
 var (
@@ -72,26 +58,28 @@ func (f *Firewall) Diff(ctx context.Context, h *Host) (Change, error) {
 	if w == nil {
 		return Change{Skipped: "neither firewalld nor ufw is installed"}, nil
 	}
-	on, have, want, err := f.state(ctx, h, w)
+	is, have, want, err := f.observe(ctx, h, w)
 	if err != nil {
 		return Change{}, err
 	}
 	var c Change
-	c.Differs("on", yes(on), yes(f.wantsOn(h, on)))
-	for _, rule := range have {
+	to := f.wants(h, is)
+	c.Differs("on", yes(is.running), yes(to.running))
+	c.Differs("on at boot", yes(is.enabled), yes(to.enabled))
+	for _, rule := range have.all() {
 		if !slices.Contains(want, rule) {
 			c.Differs("rule", rule, "")
 		}
 	}
 	for _, rule := range want {
-		if !slices.Contains(have, rule) {
-			c.Differs("rule", "", rule)
+		if !have.has(rule) {
+			c.Differs("rule", have.opposed[rule].shown, rule)
 		}
 	}
 	if c.Action == None {
 		return c, nil
 	}
-	return c, f.cuts(h)
+	return c, f.refuse(h, have, want)
 }
 
 // Apply sets the rules and turns the firewall on or off.
@@ -100,37 +88,43 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 	if w == nil {
 		return nil
 	}
-	on, have, want, err := f.state(ctx, h, w)
+	is, have, want, err := f.observe(ctx, h, w)
 	if err != nil {
 		return err
 	}
-	if err := f.cuts(h); err != nil {
+	if err := f.refuse(h, have, want); err != nil {
 		return err
 	}
-	wanted := f.wantsOn(h, on)
-	if on && !wanted { // off before the rules go that let us in
-		if _, err := h.Commands.Run(ctx, w.turn(false)); err != nil {
+	to := f.wants(h, is)
+	if is != to && !to.running { // off before the rules go that let us in
+		if _, err := h.Commands.Run(ctx, w.turn(to)); err != nil {
 			return fmt.Errorf("turn the firewall off: %w", err)
 		}
 	}
-	if !slices.Equal(have, want) {
-		if err := w.set(ctx, h, want); err != nil {
+	if !slices.Equal(have.kept, want) || !slices.Equal(have.live, want) {
+		if err := w.set(ctx, h, have, want); err != nil {
 			return fmt.Errorf("set the rules of the firewall: %w", err)
 		}
 	}
-	if f.Mode != FirewallZone {
+	if f.Mode == FirewallZone && is != to {
+		remember(h, is)
+	}
+	switch {
+	case is == to || !to.running:
+	case is.running:
+		_, err = h.Commands.Run(ctx, w.turn(to))
+	default:
+		err = f.turnOn(ctx, h, w)
+	}
+	if err == nil && f.Mode != FirewallZone {
 		h.Manifest.ForgetUnit(firewallMemory)
 	}
-	if on || !wanted {
-		return nil
-	}
-	h.Manifest.SetUnit(firewallMemory, Loaded{})
-	return f.turnOn(ctx, h, w)
+	return err
 }
 
 // turnOn turns the firewall on, and has systemd turn it off again unless the
 // control side is heard. Whether others may connect is a matter of the rules,
-// which cuts has looked at: a firewall lets connections pass that it knows.
+// which refuse has looked at: a firewall lets connections pass that it knows.
 func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall) error {
 	run := func(args ...string) error {
 		_, err := h.Commands.Run(ctx, Command{Args: args})
@@ -138,7 +132,7 @@ func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall) error {
 	}
 	disarm := func() error { return run("systemctl", "stop", firewallUndo+".timer") }
 	_ = disarm() // of a run that was cut off
-	undo := w.turn(false).Args
+	undo := w.turn(wallOff).Args
 	if path, ok := h.Commands.Look(undo[0]); ok {
 		undo = append([]string{path}, undo[1:]...)
 	}
@@ -147,7 +141,7 @@ func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall) error {
 	if err := run(arm...); err != nil {
 		return fmt.Errorf("prepare to turn the firewall off again: %w", err)
 	}
-	if _, err := h.Commands.Run(ctx, w.turn(true)); err != nil {
+	if _, err := h.Commands.Run(ctx, w.turn(wallOn)); err != nil {
 		return fmt.Errorf("turn the firewall on: %w", err)
 	}
 	heard, cancel := context.WithTimeout(ctx, firewallGrace/2)
@@ -161,44 +155,63 @@ func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall) error {
 	return nil
 }
 
-// state returns whether the firewall is on, our rules that it has, and those
-// that it should have.
-func (f *Firewall) state(ctx context.Context, h *Host, w wall) (on bool, have, want []string, err error) {
-	if on, err = w.on(ctx, h); err != nil {
+// observe returns whether the firewall is on, its rules, and those of ours that
+// it should have.
+func (f *Firewall) observe(ctx context.Context, h *Host, w wall) (is wallState, have walled, want []string, err error) {
+	if is, err = w.state(ctx, h); err != nil {
 		return
 	}
-	have, others, err := w.rules(h)
-	if err != nil {
+	if have, err = w.rules(ctx, h); err != nil {
 		return
 	}
 	switch {
 	case f.Mode == FirewallZone:
-		want = slices.DeleteFunc(firewallRules(f.Networks, f.Ports), func(r string) bool { return slices.Contains(others, r) })
-	case f.wantsOn(h, on): // goes on without us, but not without those who work on it
-		for _, rule := range have {
+		want = slices.DeleteFunc(firewallRules(f.Networks, f.Ports), func(r string) bool { return slices.Contains(have.others, r) })
+	case f.wants(h, is).running: // goes on without us, but not without those who work on it
+		for _, rule := range have.all() {
 			if h.Session != nil && h.Session.passes(rule) {
 				want = append(want, rule)
 			}
 		}
 	}
-	slices.Sort(have)
-	slices.Sort(want)
-	return on, have, want, nil
+	slices.Sort(have.kept)
+	slices.Sort(have.live)
+	return is, have, want, nil
 }
 
-func (f *Firewall) wantsOn(h *Host, on bool) bool {
+// wants returns what the firewall should be. One that was on before us is left on.
+func (f *Firewall) wants(h *Host, is wallState) wallState {
 	switch f.Mode {
 	case FirewallZone:
-		return true
+		return wallOn
 	case FirewallOff:
-		return false
+		return wallOff
 	}
-	_, ours := h.Manifest.Unit(firewallMemory)
-	return on && !ours
+	was, ours := h.Manifest.Unit(firewallMemory)
+	if !ours {
+		return is
+	}
+	return wallState{
+		running: is.running && was.Digests["running"] == yes(true),
+		enabled: is.enabled && was.Digests["enabled"] == yes(true),
+	}
 }
 
-// cuts returns an error if the rules would not let in who works on the host now.
-func (f *Firewall) cuts(h *Host) error {
+// remember keeps what the firewall was before we turned it on.
+func remember(h *Host, is wallState) {
+	if _, known := h.Manifest.Unit(firewallMemory); !known {
+		h.Manifest.SetUnit(firewallMemory, Loaded{Digests: map[string]string{"running": yes(is.running), "enabled": yes(is.enabled)}})
+	}
+}
+
+// refuse returns an error if rules cannot be had, or would not let in who works
+// on the host now.
+func (f *Firewall) refuse(h *Host, have walled, want []string) error {
+	for _, rule := range want {
+		if err := have.taken[rule]; err != nil {
+			return err
+		}
+	}
 	if f.Mode != FirewallZone || h.Session == nil {
 		return nil
 	}
@@ -212,57 +225,4 @@ func (f *Firewall) cuts(h *Host) error {
 	}
 	return fmt.Errorf("these rules would cut the connection from %s to port %d that this host is worked on through: add %d to %s, or the network of %s to %s",
 		s.Peer, s.Port, s.Port, f.PortsOf, s.Peer, f.NetworksOf)
-}
-
-// Session is the SSH connection that a host is worked on through.
-type Session struct {
-	Peer netip.Addr // not valid if it could not be found out
-	Port int        // of the host
-}
-
-// passes reports whether rule lets the session in.
-func (s *Session) passes(rule string) bool {
-	if s.Peer.IsLoopback() {
-		return true
-	}
-	if port, ok := strings.CutPrefix(rule, "open "); ok {
-		return port == fmt.Sprintf("%d/tcp", s.Port)
-	}
-	network, err := netip.ParsePrefix(strings.TrimPrefix(rule, "trust "))
-	return err == nil && network.Contains(s.Peer.Unmap())
-}
-
-// firewallRules writes rules as "trust 10.0.0.0/8" and "open 22/tcp", sorted.
-func firewallRules(networks []string, ports []int) []string {
-	var out []string
-	for _, n := range networks {
-		out = append(out, "trust "+network(n))
-	}
-	for _, p := range ports {
-		out = append(out, "open "+strconv.Itoa(p)+"/tcp")
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// network writes an address or CIDR in the one form that all firewalls share.
-func network(text string) string {
-	if p, err := netip.ParsePrefix(text); err == nil {
-		return p.Masked().String()
-	}
-	if a, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(a, a.BitLen()).String()
-	}
-	return text
-}
-
-// firewallOf returns the host's firewall, nil if it has none.
-func firewallOf(h *Host) wall {
-	switch {
-	case looks(h, "firewall-cmd"):
-		return firewalld{}
-	case looks(h, "ufw"):
-		return ufw{}
-	}
-	return nil
 }

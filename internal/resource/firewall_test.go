@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,38 +13,59 @@ import (
 	"pigsty/internal/resource/resourcetest"
 )
 
-// ufwHost answers ufw as it does, with its files.
-func ufwHost(h *resourcetest.Host) {
+// ufwHost answers ufw as it does, with its files. theirs are rules of others,
+// such as "deny tcp 22 0.0.0.0/0 any 0.0.0.0/0".
+func ufwHost(h *resourcetest.Host, theirs ...string) {
 	h.Shell.Absent = []string{"firewall-cmd"}
-	h.Disk.Put("/etc/ufw/ufw.conf", "# ufw\nENABLED=no\n")
-	h.Disk.Put("/etc/ufw/user.rules", "*filter\n### tuple ### allow tcp 5432 0.0.0.0/0 any 0.0.0.0/0 in\n")
-	var rules []string
+	rules := slices.Clone(theirs)
+	loaded := false
+	write := func(enabled string) {
+		h.Disk.Put("/etc/ufw/ufw.conf", "# ufw\nENABLED="+enabled+"\n")
+	}
+	save := func() {
+		text := "*filter\n"
+		for _, r := range rules {
+			rule, comment, _ := strings.Cut(r, " comment=")
+			if comment != "" {
+				comment = " comment=" + comment
+			}
+			text += "### tuple ### " + rule + " in" + comment + "\n"
+		}
+		h.Disk.Put("/etc/ufw/user.rules", text)
+	}
+	write("no")
+	save()
 	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
-		if c.Args[0] != "ufw" {
-			return nil, nil
-		}
 		args := slices.DeleteFunc(slices.Clone(c.Args[1:]), func(a string) bool { return a == "--force" })
-		remove := args[0] == "delete"
-		if remove {
-			args = args[1:]
-		}
 		switch {
-		case args[0] == "enable", args[0] == "disable":
-			h.Disk.Put("/etc/ufw/ufw.conf", "ENABLED="+map[string]string{"enable": "yes", "disable": "no"}[args[0]]+"\n")
+		case c.Args[0] == "iptables" && !loaded:
+			return nil, &resource.CommandError{Args: c.Args, Code: 1}
+		case c.Args[0] != "ufw":
 			return nil, nil
-		case args[1] == "from":
-			args = []string{"any any 0.0.0.0/0 any " + args[2]}
-		default:
-			port, protocol, _ := strings.Cut(args[1], "/")
-			args = []string{fmt.Sprintf("%s %s 0.0.0.0/0 any 0.0.0.0/0", protocol, port)}
+		case args[0] == "enable", args[0] == "disable":
+			loaded = args[0] == "enable"
+			write(map[bool]string{true: "yes", false: "no"}[loaded])
+			return nil, nil
 		}
-		rule := "### tuple ### allow " + args[0] + " in comment=" + hex.EncodeToString([]byte("pigsty"))
-		if remove {
-			rules = slices.DeleteFunc(rules, func(r string) bool { return r == rule })
+		// prepend allow 22/tcp comment pigsty, or delete deny from 10.0.0.0/8
+		action, words, match := args[1], args[2:], ""
+		if words[0] == "from" {
+			match = " any any 0.0.0.0/0 any " + words[1]
 		} else {
-			rules = append(rules, rule)
+			port, protocol, _ := strings.Cut(words[0], "/")
+			match = fmt.Sprintf(" %s %s 0.0.0.0/0 any 0.0.0.0/0", protocol, port)
 		}
-		h.Disk.Put("/etc/ufw/user.rules", "*filter\n### tuple ### allow tcp 5432 0.0.0.0/0 any 0.0.0.0/0 in\n"+strings.Join(rules, "\n")+"\n")
+		same := func(r string) bool {
+			_, rest, _ := strings.Cut(r, " ")
+			rest, _, _ = strings.Cut(rest, " comment=")
+			return " "+rest == match
+		}
+		if args[0] == "delete" {
+			rules = slices.DeleteFunc(rules, func(r string) bool { return same(r) && strings.HasPrefix(r, action+" ") })
+		} else if !slices.ContainsFunc(rules, same) { // else: Skipping inserting existing rule
+			rules = slices.Insert(rules, 0, action+match+" comment="+hex.EncodeToString([]byte("pigsty")))
+		}
+		save()
 		return nil, nil
 	}
 }
@@ -55,7 +77,7 @@ func zone(networks string, ports ...int) *resource.Firewall {
 
 func TestUfw(t *testing.T) {
 	h := resourcetest.New()
-	ufwHost(h)
+	ufwHost(h, "allow tcp 5432 0.0.0.0/0 any 0.0.0.0/0")
 	h.Session = &resource.Session{Peer: netip.MustParseAddr("203.0.113.7"), Port: 2222}
 	run(t, h, zone("10.0.0.0/8", 22),
 		step{"would cut us", nil, "", "from 203.0.113.7 to port 2222 that this host is worked on through: add 2222 to node_firewall_public_port, or the network of 203.0.113.7 to node_firewall_intranet"})
@@ -63,9 +85,9 @@ func TestUfw(t *testing.T) {
 		t.Errorf("before it refused it ran %v", h.Shell.Ran())
 	}
 	run(t, h, zone("10.0.0.1/8 203.0.113.0/24", 22, 5432), // which somebody else has opened
-		step{"on", nil, "change: differs\non: no → yes\nrule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8\nrule:  → trust 203.0.113.0/24", ""},
+		step{"on", nil, "change: differs\non: no → yes\non at boot: no → yes\nrule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8\nrule:  → trust 203.0.113.0/24", ""},
 		step{"again", nil, "", ""})
-	ran := h.Shell.Ran()
+	ran := slices.DeleteFunc(slices.Clone(h.Shell.Ran()), func(c resource.Command) bool { return c.Args[0] == "iptables" })
 	var order []string
 	for _, c := range ran[len(ran)-4:] {
 		order = append(order, strings.Join(c.Args[:2], " "))
@@ -76,17 +98,62 @@ func TestUfw(t *testing.T) {
 	run(t, h, zone("203.0.113.0/24", 22, 443),
 		step{"fewer and more", nil, "change: differs\nrule: trust 10.0.0.0/8 → \nrule:  → open 443/tcp", ""})
 	run(t, h, &resource.Firewall{Mode: resource.FirewallAbsent},
-		step{"as before us", nil, "change: differs\non: yes → no\nrule: open 22/tcp → \nrule: open 443/tcp → \nrule: trust 203.0.113.0/24 → ", ""})
+		step{"as before us", nil, "change: differs\non: yes → no\non at boot: yes → no\nrule: open 22/tcp → \nrule: open 443/tcp → \nrule: trust 203.0.113.0/24 → ", ""})
 	if data, _ := h.Files.Read("/etc/ufw/user.rules"); !strings.Contains(string(data), "5432") {
 		t.Error("a rule of somebody else went")
 	}
 
-	h.Disk.Put("/etc/ufw/ufw.conf", "ENABLED=yes\n") // by somebody else
+	_, _ = h.Shell.Run(ctx, resource.Command{Args: []string{"ufw", "enable"}}) // by somebody else
 	run(t, h, zone("203.0.113.0/24", 22), step{"on already", nil, "change: differs\nrule:  → open 22/tcp\nrule:  → trust 203.0.113.0/24", ""})
 	run(t, h, &resource.Firewall{Mode: resource.FirewallAbsent},
 		step{"stays on, and lets us in", nil, "change: differs\nrule: open 22/tcp → ", ""})
 	run(t, h, &resource.Firewall{Mode: resource.FirewallOff},
-		step{"off", nil, "change: differs\non: yes → no\nrule: trust 203.0.113.0/24 → ", ""})
+		step{"off", nil, "change: differs\non: yes → no\non at boot: yes → no\nrule: trust 203.0.113.0/24 → ", ""})
+}
+
+// TestUfwOrder is about rules of others that come first and say no.
+func TestUfwOrder(t *testing.T) {
+	const ours = " comment=706967737479"
+	for _, c := range []struct {
+		name   string
+		theirs []string
+		want   string // what differs, on a firewall that is on
+		rules  string // afterwards, first and last word
+	}{
+		{"none", nil, "rule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp"},
+		{"a network is shut", []string{"deny any any 0.0.0.0/0 any 203.0.113.0/24"},
+			"rule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp, deny 203.0.113.0/24"},
+		{"ours came too late", []string{"deny any any 0.0.0.0/0 any 203.0.113.0/24", "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0" + ours},
+			"rule: open 22/tcp behind one that denies it → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp, deny 203.0.113.0/24"},
+		{"the port is shut", []string{"reject tcp 22 0.0.0.0/0 any 0.0.0.0/0"},
+			"rule: reject 22/tcp → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp"},
+		{"ports are shut", []string{"deny tcp 20:25,80 0.0.0.0/0 any 0.0.0.0/0", "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0" + ours},
+			"rule: open 22/tcp behind one that denies it → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp, deny 20:25,80/tcp"},
+		{"shut for others", []string{"deny tcp 22 0.0.0.0/0 any 198.51.100.0/24", "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0" + ours},
+			"rule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, deny 198.51.100.0/24, allow 22/tcp"},
+		{"limited by others", []string{"limit tcp 22 0.0.0.0/0 any 0.0.0.0/0", "deny tcp 22 0.0.0.0/0 any 203.0.113.0/24"},
+			"rule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, limit 22/tcp, deny 203.0.113.0/24"},
+	} {
+		h := resourcetest.New()
+		ufwHost(h, c.theirs...)
+		_, _ = h.Shell.Run(ctx, resource.Command{Args: []string{"ufw", "enable"}})
+		h.Session = &resource.Session{Peer: netip.MustParseAddr("203.0.113.7"), Port: 22}
+		run(t, h, zone("10.0.0.0/8", 22), step{c.name, nil, "change: differs\n" + c.want, ""}, step{c.name + ", again", nil, "", ""})
+		var rules []string
+		for line := range strings.Lines(h.Disk.Text("/etc/ufw/user.rules")) {
+			tuple, ok := strings.CutPrefix(line, "### tuple ### ")
+			if !ok {
+				continue
+			}
+			f := strings.Fields(tuple)
+			what := f[5]
+			if what == "0.0.0.0/0" {
+				what = f[2] + "/" + f[1]
+			}
+			rules = append(rules, f[0]+" "+what)
+		}
+		expect(t, c.name, strings.Join(rules, ", "), c.rules)
+	}
 }
 
 func TestFirewallUnheard(t *testing.T) {
@@ -99,38 +166,115 @@ func TestFirewallUnheard(t *testing.T) {
 		t.Errorf("the timer that undoes it is stopped: %v", last)
 	}
 	h.Session = &resource.Session{}
-	h.Disk.Put("/etc/ufw/ufw.conf", "ENABLED=no\n")
-	run(t, h, zone("10.0.0.0/8"), step{"who knows who is there", nil, "", "cannot be told where the connection"})
+	run(t, h, zone("10.0.0.0/8 192.0.2.0/24"), step{"who knows who is there", nil, "", "cannot be told where the connection"})
 	h.Shell.Absent = []string{"firewall-cmd", "ufw"}
 	run(t, h, zone("10.0.0.0/8"), step{"none", nil, "skipped: neither firewalld nor ufw is installed", ""})
 }
 
-func TestFirewalld(t *testing.T) {
-	h := resourcetest.New()
+// firewalldHost answers as firewalld does, which knows what its files said when
+// it read them last.
+func firewalldHost(h *resourcetest.Host) {
+	var sources, ports string
+	elements := func(file, format string) string {
+		out := ""
+		for _, m := range regexp.MustCompile(`(?:address|port)="([^"]+)"`).FindAllStringSubmatch(h.Disk.Text(file), -1) {
+			out += fmt.Sprintf(format, m[1])
+		}
+		return out
+	}
+	read := func() {
+		sources, ports = elements("/etc/firewalld/zones/pigsty.xml", " %q"), elements("/etc/firewalld/policies/pigsty-public.xml", ` %q "tcp"`)
+	}
 	h.Systemd.Set("firewalld.service", resource.UnitState{})
 	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
-		if c.Args[0] == "systemctl" && c.Args[2] == "--now" {
-			on := c.Args[1] == "enable"
-			h.Systemd.Set("firewalld.service", resource.UnitState{Enabled: on, Active: map[bool]string{true: "active", false: "inactive"}[on]})
+		st, _ := h.Systemd.Show(ctx, "firewalld.service")
+		switch text := strings.Join(c.Args, " "); {
+		case strings.HasPrefix(text, "systemctl enable"), strings.HasPrefix(text, "systemctl disable"):
+			st.Enabled = c.Args[1] == "enable"
+			if c.Args[2] == "--now" {
+				st.Active = map[bool]string{true: "active", false: "inactive"}[st.Enabled]
+				read()
+			}
+			h.Systemd.Set("firewalld.service", st)
+		case text == "firewall-offline-cmd --check-config" && strings.Contains(h.Disk.Text("/etc/firewalld/zones/pigsty.xml"), "203.0.113.0"):
+			return nil, &resource.CommandError{Args: c.Args, Code: 1, Output: "Error: INVALID_ADDR"}
+		case text == "firewall-cmd --reload":
+			read()
+		case strings.HasSuffix(text, "zone getSources s pigsty") && sources == "":
+			return nil, &resource.CommandError{Args: c.Args, Code: 1, Output: "Call failed: INVALID_ZONE: pigsty"}
+		case strings.HasSuffix(text, "zone getSources s pigsty"):
+			return []byte("as 2" + sources + "\n"), nil
+		case strings.HasSuffix(text, "policy getPolicySettings s pigsty-public") && ports == "":
+			return nil, &resource.CommandError{Args: c.Args, Code: 1, Output: "Call failed: INVALID_POLICY: pigsty-public"}
+		case strings.HasSuffix(text, "policy getPolicySettings s pigsty-public"):
+			return []byte(`a{sv} 4 "short" s "pigsty" "ports" a(ss) 1` + ports + ` "masquerade" b false "priority" i -1 "egress_zones" as 1 "HOST"` + "\n"), nil
 		}
 		return nil, nil
 	}
+}
+
+func TestFirewalld(t *testing.T) {
+	h := resourcetest.New()
+	firewalldHost(h)
+	const file = "/etc/firewalld/zones/pigsty.xml"
 	run(t, h, zone("10.0.0.0/8 192.0.2.1", 22),
-		step{"on", nil, "change: differs\non: no → yes\nrule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8\nrule:  → trust 192.0.2.1/32", ""},
+		step{"on", nil, "change: differs\non: no → yes\non at boot: no → yes\nrule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8\nrule:  → trust 192.0.2.1/32", ""},
 		step{"again", nil, "", ""},
 		step{"by hand", func(h *resourcetest.Host) {
-			h.Disk.Put("/etc/firewalld/policies/pigsty.xml", `<policy><port protocol="tcp" port="8080"/></policy>`)
+			h.Disk.Put("/etc/firewalld/policies/pigsty-public.xml", `<policy><port protocol="tcp" port="8080"/></policy>`)
 		}, "change: differs\nrule: open 8080/tcp → \nrule:  → open 22/tcp", ""},
-		step{"broken", func(h *resourcetest.Host) { h.Disk.Put("/etc/firewalld/zones/pigsty.xml", "<zone") },
+		step{"broken", func(h *resourcetest.Host) { h.Disk.Put(file, "<zone") },
 			"change: differs\nrule:  → trust 10.0.0.0/8\nrule:  → trust 192.0.2.1/32", ""})
-	if data, _ := h.Files.Read("/etc/firewalld/zones/pigsty.xml"); !strings.Contains(string(data), `<source address="192.0.2.1">`) {
+	if data, _ := h.Files.Read(file); !strings.Contains(string(data), `<source address="192.0.2.1">`) {
 		t.Errorf("a single address has a length:\n%s", data)
 	}
+	written := h.Disk.Text(file)
+	run(t, h, zone("10.0.0.0/8", 22), step{"fewer", nil, "change: differs\nrule: trust 192.0.2.1/32 → ", ""})
+	h.Disk.Put(file, written)
+	run(t, h, zone("10.0.0.0/8 192.0.2.1", 22),
+		step{"cut off before firewalld read the file", nil, "change: differs\nrule:  → trust 192.0.2.1/32", ""}, step{"mended", nil, "", ""})
+	run(t, h, zone("203.0.113.0/24"), step{"refused by firewalld", nil, "", "INVALID_ADDR"})
+	expect(t, "the zone after that", h.Disk.Text(file), written)
 	run(t, h, &resource.Firewall{Mode: resource.FirewallAbsent},
-		step{"as before us", nil, "change: differs\non: yes → no\nrule: open 22/tcp → \nrule: trust 10.0.0.0/8 → \nrule: trust 192.0.2.1/32 → ", ""})
-	if _, err := h.Files.Stat("/etc/firewalld/zones/pigsty.xml"); err == nil {
+		step{"as before us", nil, "change: differs\non: yes → no\non at boot: yes → no\nrule: open 22/tcp → \nrule: trust 10.0.0.0/8 → \nrule: trust 192.0.2.1/32 → ", ""})
+	if _, err := h.Files.Stat(file); err == nil {
 		t.Error("the zone stays without sources")
 	}
+}
+
+// TestFirewalldHalfOn is about a firewall that runs now or starts at boot, but not both.
+func TestFirewalldHalfOn(t *testing.T) {
+	h := resourcetest.New()
+	firewalldHost(h)
+	set := func(active string, enabled bool) func(*resourcetest.Host) {
+		return func(h *resourcetest.Host) {
+			h.Systemd.Set("firewalld.service", resource.UnitState{Active: active, Enabled: enabled})
+		}
+	}
+	run(t, h, &resource.Firewall{Mode: resource.FirewallOff},
+		step{"starts at boot", set("inactive", true), "change: differs\non at boot: yes → no", ""})
+	run(t, h, zone("10.0.0.0/8"),
+		step{"runs until the next boot", set("active", false), "change: differs\non at boot: no → yes\nrule:  → trust 10.0.0.0/8", ""},
+		step{"again", nil, "", ""})
+	for _, c := range h.Shell.Ran() {
+		if c.Args[0] == "systemd-run" {
+			t.Errorf("a firewall that was on is to be turned off: %v", c.Args)
+		}
+	}
+	run(t, h, &resource.Firewall{Mode: resource.FirewallAbsent},
+		step{"as before us", nil, "change: differs\non at boot: yes → no\nrule: trust 10.0.0.0/8 → ", ""})
+}
+
+// TestFirewalldNeighbours is about networks that are sources of zones of others.
+func TestFirewalldNeighbours(t *testing.T) {
+	h := resourcetest.New()
+	firewalldHost(h)
+	h.Disk.Put("/etc/firewalld/zones/trusted.xml", `<zone target="ACCEPT"><source address="10.0.0.0/8"/><source ipset="friends"/></zone>`)
+	h.Disk.Put("/etc/firewalld/zones/internal.xml", `<zone><source address="192.0.2.0/24"/></zone>`)
+	run(t, h, zone("10.0.0.0/8 198.51.100.0/24"),
+		step{"trusted already", nil, "change: differs\non: no → yes\non at boot: no → yes\nrule:  → trust 198.51.100.0/24", ""}, step{"again", nil, "", ""})
+	run(t, h, zone("192.0.2.0/24"), step{"in a zone that does not trust it", nil, "",
+		"192.0.2.0/24 is a source of firewalld's zone internal, which does not trust it: take it out of there (firewall-cmd --permanent --zone=internal --remove-source=192.0.2.0/24)"})
 }
 
 func TestSELinux(t *testing.T) {
@@ -149,6 +293,22 @@ func TestSELinux(t *testing.T) {
 	}
 	run(t, h, &resource.SELinux{Mode: "disabled"},
 		step{"off", nil, "change: differs\n/etc/selinux/config: permissive → disabled", ""}, step{"again", nil, "", ""})
+	h.Facts.Container = "lxc"
+	run(t, h, r, step{"container", nil, "skipped: a container shares its kernel, and with it SELinux", ""})
+}
+
+func TestSELinuxBoolean(t *testing.T) {
+	h := resourcetest.New()
+	const file = "/sys/fs/selinux/booleans/haproxy_connect_any"
+	r := &resource.SELinuxBoolean{Name: "haproxy_connect_any"}
+	run(t, h, r, step{"none", nil, "skipped: this host has no SELinux, or its policy no such switch", ""})
+	h.Disk.Put(file, "0 0")
+	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
+		expect(t, "command", strings.Join(c.Args, " "), "setsebool -P haproxy_connect_any=1")
+		h.Disk.Put(file, "1 1")
+		return nil, nil
+	}
+	run(t, h, r, step{"off", nil, "change: differs\non: no → yes", ""}, step{"again", nil, "", ""})
 	h.Facts.Container = "lxc"
 	run(t, h, r, step{"container", nil, "skipped: a container shares its kernel, and with it SELinux", ""})
 }

@@ -2,11 +2,11 @@ package resource
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
-	"io/fs"
+	"fmt"
 	"net/netip"
-	"path"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,67 +17,65 @@ const firewalldUnit = "firewalld.service"
 // that goes leaves nothing behind in the zones of others.
 type firewalld struct{}
 
-const (
-	firewalldZone   = "/etc/firewalld/zones/pigsty.xml"
-	firewalldPolicy = "/etc/firewalld/policies/pigsty.xml"
-)
-
-// The elements of firewalld.zone(5) and firewalld.policies(5) that we use.
-type (
-	zoneXML struct {
-		XMLName xml.Name    `xml:"zone"`
-		Target  string      `xml:"target,attr"`
-		Short   string      `xml:"short"`
-		Sources []sourceXML `xml:"source"`
+func (w firewalld) rules(ctx context.Context, h *Host) (walled, error) {
+	zone, policy, err := w.files(h)
+	if err != nil {
+		return walled{}, err
 	}
-	sourceXML struct {
-		Address string `xml:"address,attr"`
-	}
-	policyXML struct {
-		XMLName  xml.Name  `xml:"policy"`
-		Target   string    `xml:"target,attr"`
-		Priority int       `xml:"priority,attr"`
-		Short    string    `xml:"short"`
-		Ingress  nameXML   `xml:"ingress-zone"`
-		Egress   nameXML   `xml:"egress-zone"`
-		Ports    []portXML `xml:"port"`
-	}
-	nameXML struct {
-		Name string `xml:"name,attr"`
-	}
-	portXML struct {
-		Protocol string `xml:"protocol,attr"`
-		Port     string `xml:"port,attr"`
-	}
-)
-
-func (firewalld) rules(h *Host) (ours, others []string, err error) {
-	var (
-		zone   zoneXML
-		policy policyXML
-	)
-	for file, into := range map[string]any{firewalldZone: &zone, firewalldPolicy: &policy} {
-		data, err := h.Files.Read(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if xml.Unmarshal(data, into) != nil {
-			continue // somebody broke it; it is written anew
+	have := walled{kept: firewalldRules(zone, policy)}
+	have.live = slices.Clone(have.kept)
+	if is, err := w.state(ctx, h); err != nil {
+		return walled{}, err
+	} else if is.running {
+		if have.live, err = w.live(ctx, h); err != nil {
+			return walled{}, err
 		}
 	}
-	for _, s := range zone.Sources {
-		ours = append(ours, "trust "+network(s.Address))
-	}
-	for _, p := range policy.Ports {
-		ours = append(ours, "open "+p.Port+"/"+p.Protocol)
-	}
-	return ours, nil, nil
+	return have, w.neighbours(h, &have)
 }
 
-func (w firewalld) set(ctx context.Context, h *Host, rules []string) error {
+// live returns our rules that work now: what was read from the files last, and
+// what somebody did to it since. It asks firewalld over the bus, as its own
+// command does, which takes a second to start.
+func (firewalld) live(ctx context.Context, h *Host) ([]string, error) {
+	ask := func(kind, method, name string) (string, error) {
+		const bus = "org.fedoraproject.FirewallD1"
+		out, err := h.Commands.Run(ctx, Command{Args: []string{"busctl", "call", bus, "/org/fedoraproject/FirewallD1", bus + "." + kind, method, "s", name}})
+		var failed *CommandError
+		if errors.As(err, &failed) && strings.Contains(failed.Error(), "INVALID_"+strings.ToUpper(kind)) {
+			return "", nil // it has none of that name
+		}
+		if err != nil {
+			return "", fmt.Errorf("ask firewalld what it does now: %w", err)
+		}
+		return string(out), nil
+	}
+	sources, err := ask("zone", "getSources", firewalldZoneName)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := ask("policy", "getPolicySettings", firewalldPolicyName)
+	if err != nil {
+		return nil, err
+	}
+	var rules []string
+	for _, source := range quoted.FindAllStringSubmatch(sources, -1) {
+		rules = append(rules, "trust "+network(source[1]))
+	}
+	for _, port := range quotedPair.FindAllStringSubmatch(livePorts.FindString(settings), -1) {
+		rules = append(rules, "open "+port[1]+"/"+port[2])
+	}
+	return rules, nil
+}
+
+// What busctl prints: as 1 "10.0.0.0/8", and among others "ports" a(ss) 1 "22" "tcp".
+var (
+	quoted     = regexp.MustCompile(`"([^"]*)"`)
+	quotedPair = regexp.MustCompile(`"(\d[^"]*)" "([^"]*)"`)
+	livePorts  = regexp.MustCompile(`"ports" a\(ss\) \d+( "[^"]*" "[^"]*")*`)
+)
+
+func (w firewalld) set(ctx context.Context, h *Host, _ walled, rules []string) error {
 	zone := zoneXML{Target: "ACCEPT", Short: "pigsty: networks that are trusted"}
 	policy := policyXML{Target: "CONTINUE", Priority: -1, Short: "pigsty: ports that are open to everybody",
 		Ingress: nameXML{"ANY"}, Egress: nameXML{"HOST"}}
@@ -94,40 +92,42 @@ func (w firewalld) set(ctx context.Context, h *Host, rules []string) error {
 		}
 		zone.Sources = append(zone.Sources, sourceXML{address})
 	}
-	for _, f := range []struct {
-		path    string
-		content any
-		empty   bool
-	}{{firewalldZone, zone, len(zone.Sources) == 0}, {firewalldPolicy, policy, len(policy.Ports) == 0}} {
-		if f.empty {
-			if err := h.Files.Remove(f.path); err != nil {
-				return err
-			}
-			continue
-		}
-		data, err := xml.MarshalIndent(f.content, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := h.Files.Mkdir(path.Dir(f.path), 0o750, Owner{}); err != nil {
-			return err
-		}
-		if err := h.Files.Write(f.path, []byte(xml.Header+string(data)+"\n"), 0o644, Owner{}); err != nil {
-			return err
-		}
-	}
-	if on, err := w.on(ctx, h); err != nil || !on {
+	oldZone, oldPolicy, err := w.files(h)
+	if err != nil {
 		return err
 	}
-	_, err := h.Commands.Run(ctx, Command{Args: []string{"firewall-cmd", "--reload"}})
-	return err
+	if err := w.write(h, zone, policy); err != nil {
+		return err
+	}
+	run := func(args ...string) error {
+		_, err := h.Commands.Run(ctx, Command{Args: args})
+		return err
+	}
+	if err := run("firewall-offline-cmd", "--check-config"); err != nil { // it would not start with these
+		return errors.Join(err, w.write(h, oldZone, oldPolicy))
+	}
+	if is, err := w.state(ctx, h); err != nil || !is.running {
+		return err
+	}
+	return run("firewall-cmd", "--reload")
 }
 
-func (firewalld) on(ctx context.Context, h *Host) (bool, error) {
-	st, err := (&Unit{Name: firewalldUnit, Enabled: true}).show(ctx, h)
-	return isRunning(st) && st.Enabled, err
+func (firewalld) state(ctx context.Context, h *Host) (wallState, error) {
+	st, err := h.Units.Show(ctx, firewalldUnit)
+	if err != nil {
+		return wallState{}, fmt.Errorf("look at %s: %w", firewalldUnit, err)
+	}
+	return wallState{running: isRunning(st), enabled: st.Enabled}, nil
 }
 
-func (firewalld) turn(on bool) Command {
-	return Command{Args: []string{"systemctl", map[bool]string{true: "enable", false: "disable"}[on], "--now", firewalldUnit}}
+func (firewalld) turn(to wallState) Command {
+	switch {
+	case to == wallOn:
+		return Command{Args: []string{"systemctl", "enable", "--now", firewalldUnit}}
+	case to == wallOff:
+		return Command{Args: []string{"systemctl", "disable", "--now", firewalldUnit}}
+	case to.running:
+		return Command{Args: []string{"systemctl", "disable", firewalldUnit}}
+	}
+	return Command{Args: []string{"systemctl", "stop", firewalldUnit}}
 }

@@ -281,6 +281,8 @@ type Facts struct {
 	Addresses map[string]string `json:"addresses"`           // CIDR such as 10.10.10.11/24 → interface
 	Container string            `json:"container,omitempty"` // systemd-nspawn, lxc, docker …; empty on a machine
 	User      string            `json:"user"`                // who connected
+	Home      string            `json:"home,omitempty"`      // that user's home
+	Group     string            `json:"group,omitempty"`     // that user's first group
 	Systemd   bool              `json:"systemd"`             // PID 1 is systemd
 	MaxFiles  int               `json:"max_files"`           // the most open files that a unit may ask for
 	OOMAdjust bool              `json:"oom_adjust"`          // units may lower OOMScoreAdjust

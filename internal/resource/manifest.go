@@ -26,12 +26,14 @@ type Manifest struct {
 	changed bool
 	files   map[string]string
 	units   map[string]Loaded
+	added   map[string]bool
 }
 
 // Loaded is what a unit had read when it was last started or reloaded by us.
 type Loaded struct {
-	Invocation string            `json:"invocation"` // of the unit, see UnitState
-	Digests    map[string]string `json:"digests"`    // of each trigger: a file, or a tree whose name ends in "/"
+	Invocation string            `json:"invocation"`        // of the unit, see UnitState
+	Digests    map[string]string `json:"digests"`           // of each trigger: a file, or a tree whose name ends in "/"
+	Started    bool              `json:"started,omitempty"` // it did not run before we came
 }
 
 // manifest is the file's form.
@@ -39,6 +41,7 @@ type manifest struct {
 	Version int               `json:"version"`
 	Files   map[string]string `json:"files"`
 	Units   map[string]Loaded `json:"units"`
+	Added   map[string]bool   `json:"packages,omitempty"` // that were not installed before we came
 }
 
 // LoadManifest reads the host's manifest. One that is missing, or that cannot
@@ -54,7 +57,7 @@ func LoadManifest(files Files) (*Manifest, error) {
 	}
 	var f manifest
 	if json.Unmarshal(data, &f) == nil && f.Version == 1 {
-		m.files, m.units = f.Files, f.Units
+		m.files, m.units, m.added = f.Files, f.Units, f.Added
 	}
 	return m, nil
 }
@@ -126,7 +129,7 @@ func (m *Manifest) SetUnit(name string, l Loaded) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if have, ok := m.units[name]; ok && have.Invocation == l.Invocation && maps.Equal(have.Digests, l.Digests) {
+	if have, ok := m.units[name]; ok && have.Invocation == l.Invocation && have.Started == l.Started && maps.Equal(have.Digests, l.Digests) {
 		return
 	}
 	if m.units == nil {
@@ -148,6 +151,39 @@ func (m *Manifest) ForgetUnit(name string) {
 	}
 }
 
+// Added reports whether it was us who installed the package called name.
+func (m *Manifest) Added(name string) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.added[name]
+}
+
+// SetAdded remembers that packages were not installed before we came, or forgets
+// it of those that are gone again.
+func (m *Manifest) SetAdded(added bool, names ...string) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range names {
+		switch {
+		case m.added[name] == added:
+		case added:
+			if m.added == nil {
+				m.added = map[string]bool{}
+			}
+			m.added[name], m.changed = true, true
+		default:
+			delete(m.added, name)
+			m.changed = true
+		}
+	}
+}
+
 // Save writes the manifest if anything in it changed since it was loaded or
 // saved. Only root may read it: the hash of a short secret gives it away.
 func (m *Manifest) Save(files Files) error {
@@ -162,7 +198,7 @@ func (m *Manifest) Save(files Files) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", " ")
-	if err := enc.Encode(manifest{Version: 1, Files: m.files, Units: m.units}); err != nil {
+	if err := enc.Encode(manifest{Version: 1, Files: m.files, Units: m.units, Added: m.added}); err != nil {
 		return err
 	}
 	if err := files.Mkdir(path.Dir(ManifestPath), 0o755, Owner{}); err != nil {

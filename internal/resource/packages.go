@@ -190,6 +190,9 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 			}
 			continue
 		}
+		if err == nil {
+			h.Manifest.SetAdded(true, names(slices.DeleteFunc(todo, func(i PackageItem) bool { return installed[i.Name] != "" }))...)
+		}
 		return err
 	}
 }
@@ -271,7 +274,7 @@ func specs(items []PackageItem) []string {
 func repositoryKeys() []string {
 	var out []string
 	for _, p := range repositoryPaths {
-		out = append(out, "file "+p, "absent "+p, "prune "+p)
+		out = append(out, "file "+p, "absent "+p, "prune "+p, "aside "+p)
 	}
 	return append(out, "file /usr/share/keyrings/", "file /etc/pki/rpm-gpg/")
 }

@@ -159,16 +159,16 @@ func (s *SSHKey) Diff(_ context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if ok {
-		_, err := h.Files.Stat(path.Join(account.Home, ".ssh/id_ed25519"))
-		if !errors.Is(err, fs.ErrNotExist) {
-			return Change{}, err
-		}
+	if !ok || !exists(h, sshKeyFile(account)) {
+		return Change{Action: Create, Reason: "does not exist"}, nil
 	}
-	return Change{Action: Create, Reason: "does not exist"}, nil
+	if !exists(h, sshKeyFile(account)+".pub") {
+		return Change{Action: Update, Reason: "its public half is missing"}, nil
+	}
+	return Change{}, nil
 }
 
-// Apply makes the pair.
+// Apply makes the pair, or the public half of a key that is there.
 func (s *SSHKey) Apply(_ context.Context, h *Host) error {
 	account, ok, err := h.Accounts.User(s.User)
 	if err != nil {
@@ -177,28 +177,44 @@ func (s *SSHKey) Apply(_ context.Context, h *Host) error {
 	if !ok {
 		return fmt.Errorf("user %s does not exist", s.User)
 	}
+	comment := s.User + "@" + h.Facts.Hostname
+	file, owner := sshKeyFile(account), Owner{account.Name, account.Group}
+	old, err := h.Files.Read(file)
+	if err == nil {
+		signer, err := ssh.ParsePrivateKey(old)
+		if err != nil {
+			return fmt.Errorf("%s has no public half, and it cannot be made (ssh-keygen -y -f %s > %s.pub may): %w", file, file, file, err)
+		}
+		return h.Files.Write(file+".pub", publicLine(signer.PublicKey(), comment), 0o644, owner)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
 	}
-	comment := s.User + "@" + h.Facts.Hostname
 	block, err := ssh.MarshalPrivateKey(private, comment)
 	if err != nil {
 		return err
 	}
-	line, err := ssh.NewPublicKey(public)
+	key, err := ssh.NewPublicKey(public)
 	if err != nil {
 		return err
 	}
 	if err := sshDir(h, account); err != nil {
 		return err
 	}
-	owner := Owner{account.Name, account.Group}
-	file := path.Join(account.Home, ".ssh/id_ed25519")
-	text := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(line))) + " " + comment + "\n"
 	// The public half first: a crash in between leaves no key, and a new pair is made.
-	if err := h.Files.Write(file+".pub", []byte(text), 0o644, owner); err != nil {
+	if err := h.Files.Write(file+".pub", publicLine(key, comment), 0o644, owner); err != nil {
 		return err
 	}
 	return h.Files.Write(file, pem.EncodeToMemory(block), 0o600, owner)
+}
+
+func sshKeyFile(a Account) string { return path.Join(a.Home, ".ssh/id_ed25519") }
+
+// publicLine is key as its file has it.
+func publicLine(key ssh.PublicKey, comment string) []byte {
+	return []byte(strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " " + comment + "\n")
 }

@@ -216,7 +216,8 @@ func (u *Unit) Apply(ctx context.Context, h *Host) error {
 		return err
 	}
 	if len(digests) > 0 {
-		h.Manifest.SetUnit(u.Name, Loaded{Invocation: st.Invocation, Digests: digests})
+		last, known := h.Manifest.Unit(u.Name)
+		h.Manifest.SetUnit(u.Name, Loaded{Invocation: st.Invocation, Digests: digests, Started: last.Started || !known && !running})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // the host has it, else by Python itself.
 type Venv struct {
 	Path     string
-	Packages []string // requirements: "requests", "pandas==2.2.3"; what is there is not upgraded
+	Packages []string // see CheckRequirement; what satisfies them is not upgraded
 }
 
 var (
@@ -27,53 +28,74 @@ func (v *Venv) Key() string { return "venv " + v.Path }
 // Requires returns the directories above.
 func (v *Venv) Requires() []string { return above(v.Path, Owner{}) }
 
-// Diff names the packages that are missing. A host that can make no virtual
-// environment skips it.
+// Diff names what is missing. A host that can make no virtual environment skips it.
 func (v *Venv) Diff(ctx context.Context, h *Host) (Change, error) {
-	missing := v.Packages
 	var c Change
-	if exists(h, v.python()) {
-		have, err := v.installed(ctx, h)
-		if err != nil {
-			return Change{}, err
-		}
-		missing = v.missing(have)
-	} else {
+	have, ok, err := v.installed(h)
+	switch {
+	case err != nil:
+		return Change{}, err
+	case !ok:
 		if why := v.impossible(ctx, h); why != "" {
 			return Change{Skipped: why}, nil
 		}
 		c = Change{Action: Create, Reason: "does not exist"}
+	case lacksPip(h, have):
+		c.Differs("pip", "", "as Python brings it")
+		c.Reason = "it was not finished"
 	}
-	for _, p := range missing {
-		c.Differs("package", "", p)
+	missing, err := v.missing(have)
+	if err != nil {
+		return Change{}, err
+	}
+	for _, r := range missing {
+		c.Differs("package", r.have, r.text)
 	}
 	return c, nil
 }
 
-// Apply makes the environment and installs what is missing.
+// Apply makes the environment, or finishes one that was cut off in the middle,
+// and installs what is missing.
 func (v *Venv) Apply(ctx context.Context, h *Host) error {
 	create, install := []string{"python3", "-m", "venv", v.Path}, []string{v.python(), "-m", "pip", "install", "--quiet"}
 	if looks(h, "uv") {
-		create, install = []string{"uv", "venv", "--quiet", v.Path}, []string{"uv", "pip", "install", "--quiet", "--python", v.python()}
+		create = []string{"uv", "venv", "--quiet", "--allow-existing", v.Path}
+		install = []string{"uv", "pip", "install", "--quiet", "--python", v.python()}
 	}
-	if !exists(h, v.python()) {
-		if _, err := h.Commands.Run(ctx, Command{Args: create}); err != nil {
-			return fmt.Errorf("make the virtual environment: %w", err)
-		}
-	}
-	have, err := v.installed(ctx, h)
+	have, ok, err := v.installed(h)
 	if err != nil {
 		return err
 	}
-	missing := v.missing(have)
-	if len(missing) == 0 {
-		return nil
+	if !ok {
+		if _, err := h.Commands.Run(ctx, Command{Args: create}); err != nil {
+			return fmt.Errorf("make the virtual environment: %w", err)
+		}
+		if have, _, err = v.installed(h); err != nil {
+			return err
+		}
 	}
-	if _, err := h.Commands.Run(ctx, Command{Args: append(append(install, "--"), missing...)}); err != nil {
+	if lacksPip(h, have) {
+		if _, err := h.Commands.Run(ctx, Command{Args: []string{v.python(), "-m", "ensurepip", "--upgrade", "--default-pip"}}); err != nil {
+			return fmt.Errorf("put pip into the virtual environment: %w", err)
+		}
+	}
+	missing, err := v.missing(have)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	install = append(install, "--")
+	for _, r := range missing {
+		install = append(install, r.text)
+	}
+	if _, err := h.Commands.Run(ctx, Command{Args: install}); err != nil {
 		return fmt.Errorf("install Python packages: %w", err)
 	}
 	return nil
 }
+
+// lacksPip reports whether pip is missing, which comes last where Python makes
+// an environment. uv needs none.
+func lacksPip(h *Host, have map[string]string) bool { return have["pip"] == "" && !looks(h, "uv") }
 
 func (v *Venv) python() string { return path.Join(v.Path, "bin/python") }
 
@@ -94,38 +116,62 @@ func (v *Venv) impossible(ctx context.Context, h *Host) string {
 	return ""
 }
 
-// listPackages prints "name==version" for what an environment has.
-const listPackages = `import importlib.metadata as m
-for d in m.distributions(): print(d.metadata["Name"] + "==" + d.version)`
-
-// installed returns the versions of the environment's packages by their names.
-func (v *Venv) installed(ctx context.Context, h *Host) (map[string]string, error) {
-	out, err := h.Commands.Run(ctx, Command{Args: []string{v.python(), "-c", listPackages}})
+// installed returns the versions of the environment's packages by their names, and
+// whether there is an environment at all. It reads the directories that pip and
+// uv leave, as starting Python takes a hundred times as long.
+func (v *Venv) installed(h *Host) (have map[string]string, ok bool, err error) {
+	config, err := h.Files.Read(path.Join(v.Path, "pyvenv.cfg"))
+	if errors.Is(err, fs.ErrNotExist) || !exists(h, v.python()) {
+		return nil, false, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("list the Python packages of %s: %w", v.Path, err)
+		return nil, false, err
 	}
-	have := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		name, version, _ := strings.Cut(strings.TrimSpace(line), "==")
-		have[pythonName(name)] = version
+	version := venvVersion.FindSubmatch(config)
+	if version == nil {
+		return nil, false, fmt.Errorf("%s/pyvenv.cfg does not say which Python the environment is for: move %s away and apply again", v.Path, v.Path)
 	}
-	return have, nil
-}
-
-func (v *Venv) missing(have map[string]string) []string {
-	var out []string
-	for _, p := range v.Packages {
-		name := requirement.FindString(p)
-		version, ok := have[pythonName(name)]
-		if _, pinned, exact := strings.Cut(p, "=="); !ok || exact && version != pinned {
-			out = append(out, p)
+	names, err := h.Files.List(path.Join(v.Path, "lib/python"+string(version[1]), "site-packages"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, err
+	}
+	have = map[string]string{}
+	for _, name := range names {
+		if m := distribution.FindStringSubmatch(name); m != nil {
+			have[pythonName(m[1])] = m[2]
 		}
 	}
-	return out
+	return have, true, nil
 }
 
-// requirement is the name that a requirement begins with, see PEP 508.
-var requirement = regexp.MustCompile(`^[A-Za-z0-9._-]*[A-Za-z0-9]`)
+var (
+	// venvVersion finds the version of Python: venv calls it version, uv version_info.
+	venvVersion = regexp.MustCompile(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+)`)
+	// distribution is the name of what pip leaves: zope_interface-7.0.dist-info.
+	distribution = regexp.MustCompile(`^([^-]+)-([^-]+)(?:-.*)?\.(?:dist|egg)-info$`)
+)
+
+// wantedPackage is a requirement, and the version that does not satisfy it.
+type wantedPackage struct{ text, have string }
+
+// missing returns what is not there, or not in a version that will do.
+func (v *Venv) missing(have map[string]string) ([]wantedPackage, error) {
+	var out []wantedPackage
+	for _, p := range v.Packages {
+		r, err := parseRequirement(p)
+		if err != nil {
+			return nil, err
+		}
+		if version, ok := have[r.name]; !ok || !r.satisfied(version) {
+			w := wantedPackage{text: p}
+			if ok {
+				w.have = r.name + "==" + version
+			}
+			out = append(out, w)
+		}
+	}
+	return out, nil
+}
 
 var pythonSeparators = regexp.MustCompile(`[-_.]+`)
 

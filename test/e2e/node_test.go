@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ func TestNode(t *testing.T) {
 		{"HAProxy of the virtual address's holder stops", addressMoves},
 		{"holder of the virtual address is lost", holderLost},
 		{"rule that is no longer declared", ruleGoes},
+		{"node leaves the virtual address and the others", leaves},
 		{"hosts are as they were before", nodesBack},
 	}
 	for _, s := range scenarios {
@@ -33,11 +35,16 @@ func TestNode(t *testing.T) {
 }
 
 // proxies is the inventory. The firewall lets in what comes from the sandbox's
-// network only by its port.
+// network only by its port. One node has its repository from the inventory.
 const proxies = `
 proxy:
-  hosts: { NET.10: { vip_role: master }, NET.11: {} }
+  hosts:
+    NET.10: { vip_role: master }
+    NET.11: { node_repo_modules: base, node_repo_remove: true }
   vars:
+    node_dns_servers: [ NET.1 ]
+    repo_upstream:
+      - { name: base, module: base, releases: [13], arch: [x86_64, aarch64], baseurl: { default: 'ARCHIVE' } }
     node_cluster: proxy
     vip_enabled: true
     vip_address: NET.99
@@ -45,24 +52,38 @@ proxy:
     node_firewall_intranet: [ 192.168.0.0/16 ]
 `
 
-// installed are the packages that NODE installs, and a firewall. They are there
-// before it comes, so that what differs afterwards is not theirs.
-const installed = "haproxy keepalived prometheus-node-exporter ufw curl rsync lz4 zstd openssl tar tzdata procps sudo iproute2 ca-certificates openssh-server"
+// installed are the packages that NODE installs, and those that it finds: a
+// firewall, each host another, and on one systemd-resolved. They are there before
+// it comes, so that what differs afterwards is not theirs.
+const installed = "haproxy keepalived prometheus-node-exporter curl rsync lz4 zstd openssl tar tzdata procps sudo iproute2 ca-certificates openssh-server "
+
+// found is what each host has besides: packages, and how somebody set them up.
+// There is a rule that ours must not go behind.
+var found = map[byte][2]string{
+	10: {"ufw systemd-resolved", "systemctl restart systemd-resolved; ufw allow 8443/tcp comment theirs; ufw deny from GATEWAY"},
+	11: {"firewalld", "systemctl reload dbus; systemctl disable -q firewalld; firewall-offline-cmd --quiet --zone=public --add-port=8443/tcp"},
+}
 
 // before is what hosts were, by the last byte of their addresses.
 var before = map[byte][]string{}
 
 func cutOff(t *testing.T, w *world) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	for _, n := range []byte{10, 11} {
+	var all sync.WaitGroup
+	for n, has := range found {
 		script := "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; " +
-			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends " + installed + " >/dev/null; rm /usr/sbin/policy-rc.d; " +
+			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends " + installed + has[0] + " >/dev/null; rm /usr/sbin/policy-rc.d; " +
 			"for u in haproxy keepalived prometheus-node-exporter; do systemctl disable -q --now $u; done; " +
-			"ufw allow 8443/tcp comment theirs"
-		if out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+			strings.ReplaceAll(has[1], "GATEWAY", w.box.Gateway().String())
+		all.Go(func() {
+			if out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	for n := range found {
 		before[n] = state(t, w, n)
 	}
 	w.inventory(t, proxies, "node_firewall_public_port: [ 80 ]")
@@ -91,16 +112,35 @@ func nodes(t *testing.T, w *world) {
 		}
 	}
 	w.settled(t, "node")
+	if out := w.on(t, 10, "ufw status"); !strings.Contains(out, "Status: active") || !strings.Contains(out, "8443") || !strings.Contains(out, "DENY") {
+		t.Errorf("ufw:\n%s", out)
+	}
+	if out := w.on(t, 11, "firewall-cmd --policy=pigsty-public --list-ports; firewall-cmd --zone=public --list-ports"); out != "22/tcp 80/tcp 9101/tcp\n8443/tcp" {
+		t.Errorf("firewalld:\n%s", out)
+	}
+	if out := w.on(t, 10, "resolvectl dns"); !strings.Contains(out, w.addr(1)) {
+		t.Errorf("systemd-resolved asks\n%s", out)
+	}
+	if out := w.on(t, 11, "cat /etc/resolv.conf; ls /etc/apt/backup /etc/apt/sources.list.d"); !strings.Contains(out, "nameserver "+w.addr(1)) ||
+		!strings.Contains(out, "sources.list\n") || !strings.Contains(out, "base.list") {
+		t.Errorf("name servers and repositories:\n%s", out)
+	}
 	for _, n := range []byte{10, 11} {
 		w.on(t, n, "curl --silent --fail http://127.0.0.1:9100/metrics | grep --quiet '^node_load1 '")
-		if out := w.on(t, n, "ufw status"); !strings.Contains(out, "Status: active") || !strings.Contains(out, "8443") {
-			t.Errorf("the firewall of %s:\n%s", w.addr(n), out)
+		if out := w.on(t, n, toOther(w, n)); !strings.Contains(out, "dba") {
+			t.Errorf("the administrator of %s is on the other node %q", w.addr(n), out)
 		}
 		if out := w.on(t, n, "systemctl list-units --all --no-legend 'pigsty-firewall-undo*'"); out != "" {
 			t.Errorf("the firewall will be turned off again: %s", out)
 		}
 	}
 	holder(t, w)
+}
+
+// toOther is how the administrator of the host n goes to the other node, and says
+// who that is there.
+func toOther(w *world, n byte) string {
+	return "su - dba -c 'ssh -o BatchMode=yes " + w.addr(21-n) + " id -un'"
 }
 
 // holder waits until exactly one of hosts has the virtual address, and returns which.
@@ -169,6 +209,29 @@ func ruleGoes(t *testing.T, w *world) {
 	if out := w.on(t, 10, "ufw status"); strings.Contains(out, "80/tcp") || !strings.Contains(out, "22/tcp") || !strings.Contains(out, "8443/tcp") {
 		t.Errorf("the rules are:\n%s", out)
 	}
+	// What works now is not what the files say, as after a run that was cut off.
+	w.on(t, 11, "firewall-cmd --quiet --policy=pigsty-public --remove-port=22/tcp")
+	if r := w.must(t, "node", "-t", "node_firewall"); !strings.Contains(r.out, "rule: open 22/tcp") {
+		t.Errorf("the plan does not name the rule:\n%s", r.out)
+	}
+	w.settled(t, "node")
+}
+
+func leaves(t *testing.T, w *world) {
+	w.inventory(t, strings.Replace(proxies, "NET.11: {", "NET.11: { vip_enabled: false, node_admin_ssh_exchange: false,", 1),
+		"node_firewall_public_port: [ 22, 9101 ]")
+	w.must(t, "node", "-t", "node_vip,node_admin")
+	if out := w.on(t, 11, "systemctl is-active keepalived; ls /etc/keepalived"); strings.Contains(out, "conf.d") || !strings.Contains(out, "inactive") {
+		t.Errorf("keepalived is left:\n%s", out)
+	}
+	if who := holder(t, w); who != 10 {
+		t.Errorf("the address is at %s", w.addr(who))
+	}
+	for _, n := range []byte{10, 11} {
+		if out := w.on(t, n, toOther(w, n)+" || echo refused"); !strings.Contains(out, "refused") {
+			t.Errorf("the administrator of %s is let in by the other node: %s", w.addr(n), out)
+		}
+	}
 	w.settled(t, "node")
 }
 
@@ -192,19 +255,20 @@ func nodesBack(t *testing.T, w *world) {
 
 // state lists the files of a host with what they are, its units with what they
 // do, and the rules of its firewall. Left out is what the documentation says
-// stays (accounts, the CA, the data directory), what packages and programs write
+// stays (accounts, the CA, repositories, the data directory), what packages and programs write
 // themselves (keepalived names its routes in /etc/iproute2), and what a reboot does.
 func state(t *testing.T, w *world, n byte) []string {
 	t.Helper()
 	out := w.on(t, n, `
 files() { find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs \
  -o -path /usr/local/share/ca-certificates -o -path /etc/ssh -o -path /root/.ssh -o -path /etc/iproute2 \) -prune -o "$@" 2>/dev/null; }
-ours() { grep -Ev ' /data$| /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
+ours() { grep -Ev ' /data$| /etc/apt/sources.list.d/base.list$| /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
 { files -type d -printf 'directory %m %u %p\n'; files -type l -printf 'link %l %p\n'; files -type f -printf 'file %m %u %p\n'; } | ours
 files -type f -print0 | xargs -0 sha256sum | ours
 systemctl list-unit-files --no-legend --type=service,timer,socket | awk '{ print "unit " $1 " " $2 }'
-systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-|e2scrub|fstrim|logrotate|ldconfig|ufw)' | awk '{ print "active " $1 }'
-ufw status | sort
+systemctl list-units --no-legend --type=service,timer,socket --state=active --plain | grep -Ev '^(user|session|run|apt|dpkg|man-db|systemd-|e2scrub|fstrim|logrotate|ldconfig|ufw|polkit)' | awk '{ print "active " $1 }'
+ufw status 2>/dev/null | sort
+firewall-offline-cmd --list-all-zones 2>/dev/null || true
 `)
 	return strings.Split(out, "\n")
 }

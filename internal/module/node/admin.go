@@ -27,7 +27,12 @@ func administrator(b *plan.Builder, s *module.Site, h *module.Host) {
 		&resource.SSHKey{User: user},
 	)
 	if login := h.Facts.User; login != "" && login != "root" && login != user {
-		b.Add(&resource.User{Name: login, Groups: []string{adminGroup}})
+		joins := &resource.Membership{User: login, Group: adminGroup}
+		if h.Facts.Home == "" { // of a directory such as LDAP, say
+			b.Add(&resource.Impossible{Name: joins.Key(), Why: login + " is no account of the host's own"})
+		} else {
+			b.Add(joins)
+		}
 	}
 
 	path := sudoersFile(user)
@@ -45,6 +50,11 @@ func administrator(b *plan.Builder, s *module.Site, h *module.Host) {
 	}
 	if len(keys) > 0 {
 		b.Tag(tags...).Add(&resource.AuthorizedKeys{User: user, Keys: keys})
+	}
+	if p.NodeAdminSSHExchange {
+		exchange(b, s, h)
+	} else {
+		noExchange(b, user, "node_admin_ssh_exchange is off")
 	}
 }
 

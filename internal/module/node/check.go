@@ -2,9 +2,11 @@ package node
 
 import (
 	"regexp"
+	"strings"
 
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
+	"pigsty/internal/resource"
 )
 
 // hostname is what the kernel and resolvers take for a host's name: labels of
@@ -18,6 +20,7 @@ func check(s *module.Site) diag.List {
 	checkAddresses(s, &l)
 	checkAdmin(s, &l)
 	checkVIPs(s, &l)
+	checkPython(s, &l)
 	first := map[string]*module.Host{}
 	for _, h := range s.Hosts() {
 		name := declaredName(h)
@@ -66,6 +69,19 @@ func checkAdmin(s *module.Site, l *diag.List) {
 		case !addresses[v.Value.Text]:
 			l.Warn(v.Value.Pos, "unknown-host",
 				"admin_ip "+v.Value.Text+" is no host of the inventory", "name the node that the others are managed from, or add it")
+		}
+	}
+}
+
+// checkPython finds words of node_pip_packages that are no requirements.
+func checkPython(s *module.Site, l *diag.List) {
+	for _, h := range s.Hosts() {
+		for _, text := range strings.Fields(module.Params[Params](h).NodePipPackages) {
+			if err := resource.CheckRequirement(text); err != nil {
+				v, _ := h.Vars.Get("node_pip_packages")
+				l.Fail(v.Value.Pos, "invalid-requirement", "node_pip_packages: "+err.Error(),
+					"separate packages by blanks, and write NAME@URL for one that no index has")
+			}
 		}
 	}
 }

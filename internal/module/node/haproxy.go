@@ -61,6 +61,14 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 	}
 	config.Add(prune)
 
+	// HAProxy may otherwise listen at, and connect to, a few well-known ports only.
+	var allowed []string
+	if family(h) == "rpm" {
+		connect := &resource.SELinuxBoolean{Name: "haproxy_connect_any"}
+		config.Add(connect)
+		allowed = []string{connect.Key()}
+	}
+
 	b.Tag("haproxy_launch", "haproxy_reload").Add(
 		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", limited(h, haproxyMaxFiles))),
 		&resource.Unit{
@@ -68,6 +76,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
 			RestartOn: []string{haproxyUnitFile},
 			Check:     []string{"haproxy", "-c", "-f", haproxyConfig, "-f", haproxyServices},
+			After:     allowed,
 		},
 	)
 }

@@ -35,10 +35,17 @@ include `+KeepalivedDir+`/*.conf
 		&resource.Unit{
 			Name: keepalivedUnit, Enabled: true, Running: true,
 			ReloadOn: []string{keepalivedConfig, KeepalivedDir + "/"},
-			Check:    []string{"keepalived", "--config-test=" + keepalivedConfig},
-			After:    []string{"unit " + haproxyUnit}, // which health checks look at
+			Check:    []string{"keepalived", "--use-file=" + keepalivedConfig, "--config-test"}, // --config-test=FILE would write to the file
+			After:    []string{"unit " + haproxyUnit},                                           // which health checks look at
 		},
 	)
+}
+
+// handBackKeepalived gives keepalived back to whom it belonged before us. Packages
+// go where nobody had it and we installed them.
+func handBackKeepalived(packages ...string) *resource.HandBack {
+	return &resource.HandBack{Unit: keepalivedUnit, Config: keepalivedConfig, Header: module.Managed,
+		Trees: []string{KeepalivedDir}, Packages: packages}
 }
 
 // Interface returns the network interface that has h's own address, and

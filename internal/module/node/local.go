@@ -10,10 +10,18 @@ import (
 // localRepository configures the deployment's own repository, which is what the
 // module local of node_repo_modules stands for. Its key comes from the control
 // side, so that what hosts install is what was built.
-func localRepository(b *plan.Builder, s *module.Site, r *module.Repository) {
+func localRepository(b *plan.Builder, s *module.Site, h *module.Host, r *module.Repository) {
 	b = b.After(r.After...)
-	b.Add(resource.NewFile(repo.ClientKey, s.RepoKey),
-		resource.NewFile("/etc/apt/sources.list.d/local.list", header+"deb [signed-by="+repo.ClientKey+"] "+r.URL+" ./\n"))
+	if family(h) != "rpm" {
+		b.Add(resource.NewFile(repo.ClientKey, s.RepoKey),
+			resource.NewFile("/etc/apt/sources.list.d/local.list", header+"deb [signed-by="+repo.ClientKey+"] "+r.URL+" ./\n"))
+		return
+	}
+	// The index must be signed by the deployment, and each package by its
+	// upstream. Streams of modules are what the repository was resolved without.
+	b.Add(resource.NewFile(repo.ClientKeyRPM, s.RepoKey), &repo.Trust{URL: r.URL, PublicKey: s.RepoKey},
+		resource.NewFile("/etc/yum.repos.d/local.repo", header+"\n[local]\nname=packages of this deployment\nbaseurl="+r.URL+
+			"\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://"+repo.ClientKeyRPM+"\npriority=1\nmodule_hotfixes=1\n"))
 }
 
 // Upstreams returns what repo_upstream has for the module called name that fits

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pigsty/internal/module"
@@ -75,14 +76,20 @@ func metricsPath(h *module.Host) string {
 func monitor(b *plan.Builder, s *module.Site, h *module.Host) {
 	p := module.Params[Params](h)
 	b = b.Tag("monitor")
-	if p.NodeExporterEnabled {
-		nodeExporter(h).add(b.Tag("node_exporter"))
-	}
-	if p.VipEnabled {
-		vipExporter(h).add(b.Tag("vip_exporter"))
-	}
+	nodeExporter(h).keep(b.Tag("node_exporter"), h, p.NodeExporterEnabled)
+	vipExporter(h).keep(b.Tag("vip_exporter"), h, p.VipEnabled)
 	if p.VectorEnabled {
 		vector(b.Tag("vector"), s, h)
+	}
+}
+
+// keep adds the exporter, or takes away one that a run put there.
+func (e exporter) keep(b *plan.Builder, h *module.Host, wanted bool) {
+	switch {
+	case wanted:
+		e.add(b)
+	case slices.Contains(h.Facts.Units, e.Unit()):
+		e.remove(b)
 	}
 }
 

@@ -19,7 +19,7 @@ func Module() module.Module {
 				Short:  "Make hosts ready: names, packages, kernel, administrator, load balancer",
 				Deploy: 10,
 				Tags: []string{"node", "node_hosts", "node_name", "node_resolv", "node_sec", "node_selinux", "node_firewall", "node_ca",
-					"node_install", "node_repo", "node_repo_upstream", "node_repo_add", "node_repo_cache",
+					"node_install", "node_repo", "node_repo_remove", "node_repo_upstream", "node_repo_add", "node_repo_cache",
 					"node_pkg", "node_pkg_default", "node_pkg_extra",
 					"node_uv", "node_pip", "node_feature", "node_kernel", "node_tune", "node_tune_active", "node_sysctl",
 					"node_profile", "node_alias", "node_ulimit", "node_data",
@@ -27,16 +27,20 @@ func Module() module.Module {
 					"node_ntp", "node_ntp_install", "node_ntp_config", "node_ntp_launch", "node_crontab",
 					"node_vip", "vip_check", "vip_config", "vip_launch", "vip_reload", "vip_refresh",
 					"haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
-					"monitor", "node_exporter", "vip_exporter", "vector", "vector_install", "vector_clean", "vector_config", "vector_dir", "vector_launch"},
-				Steps: steps,
+					"monitor", "node_exporter", "vip_exporter", "vector", "vector_install", "vector_clean", "vector_config", "vector_dir", "vector_launch",
+					"node_register", "register", "add_metrics", "add_dns", "haproxy_register", "add_proxy"},
+				Registration: module.Registers,
+				Steps:        steps,
 			},
 			{
 				Name:  "node-rm",
 				Short: "Take away what node put on hosts; packages, accounts and data stay",
 				Tags: []string{"node_rm", "vip", "haproxy", "node_exporter", "vip_exporter", "vector", "rm_logs",
-					"node_hosts", "node_resolv", "node_firewall", "node_ntp", "node_crontab", "profile", "node_tune", "node_ulimit", "node_admin"},
-				Steps:   removal,
-				Removes: removed,
+					"node_hosts", "node_resolv", "node_firewall", "node_ntp", "node_crontab", "profile", "node_repo", "node_repo_remove", "node_tune", "node_ulimit", "node_admin",
+					"node_deregister", "deregister", "rm_metrics", "rm_dns", "haproxy_deregister", "rm_proxy"},
+				Registration: module.Deregisters,
+				Steps:        removal,
+				Removes:      removed,
 			},
 		},
 	}
@@ -49,7 +53,7 @@ func steps(s *module.Site, hosts []*module.Host) []*plan.Step {
 		b := plan.NewBuilder(h.Name(), "NODE")
 		n := b.Tag("node")
 		names(n, s, h)
-		resolver(n, h)
+		resolver(n, s, h)
 		security(n, s, h)
 		authority(n, s)
 		repositories(n, s, h)

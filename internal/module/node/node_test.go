@@ -17,16 +17,35 @@ var (
 	container = resource.Facts{Hostname: "node-12", OS: "debian", Version: "13", Codename: "trixie", Family: "deb", Arch: "x86_64",
 		CPUs: 2, Memory: 2058694656, PageSize: 4096, Container: "systemd-nspawn", User: "root", Systemd: true, MaxFiles: 20000}
 	rocky = resource.Facts{Hostname: "rocky", OS: "rocky", Version: "9.6", Codename: "el9", Family: "rpm", Arch: "x86_64",
-		CPUs: 4, Memory: 67528294400, PageSize: 4096, User: "vagrant", Systemd: true, MaxFiles: 1073741816, OOMAdjust: true}
+		CPUs: 4, Memory: 67528294400, PageSize: 4096, User: "vagrant", Home: "/home/vagrant", Group: "users", Systemd: true, MaxFiles: 1073741816, OOMAdjust: true}
 	ubuntu = resource.Facts{Hostname: "ubuntu", OS: "ubuntu", Version: "24.04", Codename: "noble", Family: "deb", Arch: "x86_64",
-		CPUs: 4, Memory: 16777216000, PageSize: 4096, User: "ubuntu", Systemd: true, MaxFiles: 1048576, OOMAdjust: true,
+		CPUs: 4, Memory: 16777216000, PageSize: 4096, User: "ubuntu", Home: "/home/ubuntu", Group: "ubuntu", Systemd: true, MaxFiles: 1048576, OOMAdjust: true,
 		Resolved: true, DNS: []string{"10.10.10.1"}}
 )
+
+// ca is the certificate of a CA that nobody has the key of.
+const ca = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUOgAwIBAgIUdejezrfoYNTo88fxBheEhLKnuxswCgYIKoZIzj0EAwIw
+IzEPMA0GA1UECgwGcGlnc3R5MRAwDgYDVQQDDAd0ZXN0LWNhMCAXDTI2MTEyMTE1
+Mjg0NFoYDzIxMjYxMDI4MTUyODQ0WjAjMQ8wDQYDVQQKDAZwaWdzdHkxEDAOBgNV
+BAMMB3Rlc3QtY2EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQlrkJrwNb9z6Sj
+p4RU7cKtcZUNFIouZxEQmcBvGd4+37/RjCXHUwgVOA16LqUoWCAjurreEmXQQ06E
+QD0eitlSo1MwUTAdBgNVHQ4EFgQUpcdsQEXSNAaMFO7XG+Kr6mizfhgwHwYDVR0j
+BBgwFoAUpcdsQEXSNAaMFO7XG+Kr6mizfhgwDwYDVR0TAQH/BAUwAwEB/zAKBggq
+hkjOPQQDAgNHADBEAiB7XRNA+zRQrEEcLkHaV5Zf1j7Da/viv42ZcGs0nTpoLQIg
+agC9Xtnj1FuOZrepJcF/9Eq5Qebp9ooxnqROqH5Eow8=
+-----END CERTIFICATE-----
+`
 
 // site reads the inventory called name.
 func site(t *testing.T, name string, facts map[string]resource.Facts) *module.Site {
 	t.Helper()
-	s := moduletest.Site(t, moduletest.Source(t, name), facts, Declaration())
+	return prepared(moduletest.Site(t, moduletest.Source(t, name), facts, Declaration()))
+}
+
+// prepared gives s what the control side adds.
+func prepared(s *module.Site) *module.Site {
+	s.CA = []byte(ca)
 	s.Keys = []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEgZ8bnTkTdSnTPzOpLZ0jwJPZd1y9xbE9J7mZ0iQm1b me@control"}
 	return s
 }

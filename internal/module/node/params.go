@@ -21,13 +21,13 @@ type Params struct {
 	NodeDefaultEtcHosts []string `param:"node_default_etc_hosts" default:"['${admin_ip} i.pigsty']" format:"hosts" level:"global" group:"NODE_DNS" doc:"Static records for every node, an address followed by names."`
 	NodeEtcHosts        []string `param:"node_etc_hosts" default:"[]" format:"hosts" level:"cluster" group:"NODE_DNS" doc:"Further static records, for some nodes only."`
 	NodeDNSMethod       string   `param:"node_dns_method" default:"add" enum:"add,overwrite,none" level:"cluster" group:"NODE_DNS" doc:"What happens to /etc/resolv.conf: put our servers before those that are there, replace these, or leave the file alone."`
-	NodeDNSServers      []string `param:"node_dns_servers" default:"['${admin_ip}']" format:"ip" level:"cluster" group:"NODE_DNS" doc:"Name servers that the node asks first."`
+	NodeDNSServers      []string `param:"node_dns_servers" default:"['${admin_ip}']" format:"ip" level:"cluster" group:"NODE_DNS" doc:"Name servers that the node asks first; unless it is written, those that it has stay. The admin node counts where it is an infra node that serves names (dns_enabled)."`
 	NodeDNSOptions      []string `param:"node_dns_options" default:"['options single-request-reopen timeout:1']" level:"cluster" group:"NODE_DNS" doc:"Option lines of /etc/resolv.conf."`
 
 	// NODE_PACKAGE
 
 	NodeRepoModules     string   `param:"node_repo_modules" default:"local" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Software repositories to configure, by module name, separated by commas. local is the one on the admin node."`
-	NodeRepoRemove      bool     `param:"node_repo_remove" default:"true" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Has no effect in this version: repository files that are there already stay."`
+	NodeRepoRemove      bool     `param:"node_repo_remove" default:"true" level:"cluster/arg" group:"NODE_PACKAGE" doc:"Whether the repository files that the host has are set aside, in /etc/apt/backup or /etc/yum.repos.d/backup, where others take their place; node-rm and false put them back. Unless it is written they stay."`
 	NodePackages        []string `param:"node_packages" default:"[openssh-server]" level:"cluster" group:"NODE_PACKAGE" doc:"Packages to install; an item may hold several, separated by commas or spaces."`
 	NodeDefaultPackages []string `param:"node_default_packages" level:"global" group:"NODE_PACKAGE" doc:"Packages that every node gets. Chosen by operating system unless set."`
 	NodeUvEnv           string   `param:"node_uv_env" default:"/data/venv" format:"path" level:"cluster" group:"NODE_PACKAGE" doc:"Python virtual environment to create, by uv where it is installed, else by python3; empty for none."`
@@ -61,7 +61,7 @@ type Params struct {
 	NodeAdminUID         int               `param:"node_admin_uid" default:"88" min:"0" level:"cluster" group:"NODE_ADMIN" doc:"User and group id of the administrator."`
 	NodeAdminUsername    string            `param:"node_admin_username" default:"dba" format:"username" level:"cluster" group:"NODE_ADMIN" doc:"Name of the administrator."`
 	NodeAdminSudo        string            `param:"node_admin_sudo" default:"nopass" enum:"nopass,all,limit,none" level:"cluster" group:"NODE_ADMIN" doc:"What the administrators may run as root: everything without a password, everything with one, a few service commands, nothing."`
-	NodeAdminSSHExchange bool              `param:"node_admin_ssh_exchange" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Has no effect in this version: administrators log in from node to node with an agent, or with keys of node_admin_pk_list."`
+	NodeAdminSSHExchange bool              `param:"node_admin_ssh_exchange" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Whether the administrator may log in from node to node. Each node makes a key of its own, for which the deployment's CA vouches; the nodes of the inventory are let in."`
 	NodeAdminPkCurrent   bool              `param:"node_admin_pk_current" default:"true" level:"cluster" group:"NODE_ADMIN" doc:"Whether the public keys of the user who runs pigsty are authorized for the administrator."`
 	NodeAdminPkList      []string          `param:"node_admin_pk_list" default:"[]" level:"cluster" group:"NODE_ADMIN" doc:"Further public keys to authorize, one line each."`
 	NodeAliases          map[string]string `param:"node_aliases" default:"{}" level:"cluster/instance" group:"NODE_ADMIN" doc:"Shell aliases, by name."`

@@ -51,7 +51,8 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		vector.Add(
 			&resource.Absent{Path: vectorUnitFile},
 			&resource.Absent{Path: vectorDir, Tree: true},
-			&resource.Absent{Path: p.VectorData, Tree: true},
+			&resource.Absent{Path: p.VectorData, Tree: true, Impact: resource.ImpactDataLoss,
+				Reason: "how far logs were read, and lines that were not sent yet"},
 		)
 		b.Tag("rm_logs").Add(&resource.Absent{Path: vectorDir + "/node.yaml"})
 
@@ -61,6 +62,11 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			b.Tag("node_firewall").Add(&resource.Firewall{Mode: resource.FirewallAbsent})
 		}
 		removeChrony(b.Tag("node_ntp"), h)
+		if written(h, "node_repo_remove") && p.NodeRepoRemove {
+			aside := *repositoryFiles[family(h)]
+			aside.Back = true
+			b.Tag("node_repo", "node_repo_remove").Add(&aside)
+		}
 		b.Tag("node_crontab").Add(&resource.Absent{Path: cronFile})
 		b.Tag("profile").Add(&resource.Absent{Path: profileFile}, &resource.Absent{Path: aliasFile})
 		b.Tag("node_ulimit").Add(&resource.Absent{Path: limitsFile})
@@ -88,7 +94,9 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		readahead.Add(&resource.Absent{Path: readaheadUnitFile})
 		// Not while it is what this very connection becomes root by.
 		if p.NodeAdminEnabled && h.Facts.User != p.NodeAdminUsername {
-			b.Tag("node_admin").Add(&resource.Absent{Path: sudoersFile(p.NodeAdminUsername)})
+			admin := b.Tag("node_admin")
+			admin.Add(&resource.Absent{Path: sudoersFile(p.NodeAdminUsername)})
+			noExchange(admin, p.NodeAdminUsername, "")
 		}
 		all = append(all, b.Steps()...)
 	}
@@ -110,21 +118,17 @@ func removeVIP(b *plan.Builder, h *module.Host) {
 		b.Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
 		return // keepalived, if there is one, is somebody else's
 	}
-	b = b.After(b.Add(&resource.UnitAbsent{Name: keepalivedUnit}))
-	b.Add(
-		&resource.Absent{Path: KeepalivedDir, Tree: true},
-		&resource.Original{Path: keepalivedConfig, Header: module.Managed},
-	)
+	b.Add(handBackKeepalived())
 }
 
 // removeResolver gives the host its own name servers back.
 func removeResolver(b *plan.Builder, h *module.Host) {
-	b.Add(
-		&resource.Original{Path: resolvConf, Header: module.Managed},
-		&resource.Absent{Path: dhclientHook},
-		&resource.Absent{Path: networkManagerFile},
-		&resource.Absent{Path: resolvedDropin},
-	)
+	b.Add(&resource.Original{Path: resolvConf, Header: module.Managed}, &resource.Absent{Path: networkManagerFile})
+	hook := b.After(b.Add(&resource.Absent{Path: dhclientHook}))
+	hook = hook.After(hook.Add(&resource.Absent{Path: path.Dir(dhclientHook), Empty: true}))
+	hook.Add(&resource.Absent{Path: path.Dir(path.Dir(dhclientHook)), Empty: true})
+	dropin := b.After(b.Add(&resource.Absent{Path: resolvedDropin}))
+	dropin.Add(&resource.Absent{Path: path.Dir(resolvedDropin), Empty: true})
 	if slices.Contains(h.Facts.Units, resolvedUnit) {
 		b.Add(&resource.Unit{Name: resolvedUnit, Enabled: true, Running: true, IfRunning: true, RestartOn: []string{resolvedDropin}})
 	}

@@ -14,37 +14,41 @@ import (
 // repositories configures the package repositories of node_repo_modules, one
 // file per module, and has their indexes read.
 //
-// Only what the inventory writes into repo_upstream is configured. The
-// repositories that the host has stay: base systems come from wherever the host
-// gets them, and node_repo_remove takes nothing away. The module local is the
-// deployment's own repository, where an infra node has one.
+// Only what the inventory writes into repo_upstream is configured. The module
+// local is the deployment's own repository, where an infra node has one.
 func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	b = b.Tag("node_repo", "node_install").Early()
-	add := b.Tag("node_repo_upstream", "node_repo_add")
+	chosen, local := map[string][]upstream{}, s.Repository(h)
+	var names []string
 	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
-		if r := s.Repository(h); name == "local" && r != nil {
-			localRepository(add, s, r)
-			continue
+		if list := upstreams(s, h, name); len(list) > 0 || name == "local" && local != nil {
+			chosen[name], names = list, append(names, name)
 		}
-		chosen := upstreams(s, h, name)
-		if len(chosen) == 0 {
-			continue
+	}
+	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(b, h, len(names) > 0)...)
+	for _, name := range names {
+		switch {
+		case name == "local" && local != nil:
+			localRepository(add, s, h, local)
+		case family(h) == "rpm":
+			add.Add(resource.NewFile("/etc/yum.repos.d/"+name+".repo", yumFile(h.Facts, withKeys(add, h, chosen[name]))))
+		default:
+			add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, withKeys(add, h, chosen[name]))))
 		}
-		keys := keyDirs[family(h)]
-		for i, u := range chosen {
-			if strings.Contains(u.key, "-----BEGIN PGP") {
-				file := keys + u.name + ".asc"
-				add.Add(resource.NewFile(file, strings.TrimSpace(u.key)+"\n"))
-				chosen[i].key = file
-			}
-		}
-		if family(h) == "rpm" {
-			add.Add(resource.NewFile("/etc/yum.repos.d/"+name+".repo", yumFile(h.Facts, chosen)))
-			continue
-		}
-		add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, chosen)))
 	}
 	b.Tag("node_repo_cache").Add(&resource.PackageIndex{})
+}
+
+// withKeys adds files with the keys that the inventory itself holds, and returns
+// list with their names in place of them.
+func withKeys(b *plan.Builder, h *module.Host, list []upstream) []upstream {
+	for i, u := range list {
+		if strings.Contains(u.key, "-----BEGIN PGP") {
+			list[i].key = keyDirs[family(h)] + u.name + ".asc"
+			b.Add(resource.NewFile(list[i].key, strings.TrimSpace(u.key)+"\n"))
+		}
+	}
+	return list
 }
 
 // upstream is one entry of repo_upstream that fits a host. The parameter is the

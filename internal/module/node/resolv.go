@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -19,20 +20,25 @@ const (
 
 // resolver tells the host which name servers to ask.
 //
-// The default server is the one on the admin node, which this version does not
-// set up. Naming a server that does not answer slows down every look-up, or
-// breaks it, so only servers that the inventory names by their address count,
-// and without any the host's own configuration stays as it is.
-func resolver(b *plan.Builder, h *module.Host) {
+// Naming a server that does not answer slows down every look-up, or breaks it. So
+// the default, the admin node, counts only where the inventory writes it and the
+// admin node serves names, and without any server the host's own configuration
+// stays as it is.
+func resolver(b *plan.Builder, s *module.Site, h *module.Host) {
 	p := module.Params[Params](h)
 	if p.NodeDNSMethod == "none" || !written(h, "node_dns_servers") {
 		return
 	}
-	servers := slices.DeleteFunc(slices.Clone(p.NodeDNSServers), func(v string) bool { return strings.Contains(v, "${admin_ip}") })
+	servers, ready := nameServers(s, h)
 	if len(servers) == 0 {
 		return
 	}
-	b = b.Tag("node_resolv").Early()
+	b = b.Tag("node_resolv")
+	if ready == "" {
+		b = b.Early()
+	} else {
+		b = b.After(ready)
+	}
 	if h.Facts.Resolved {
 		b.Add(resource.NewFile(resolvedDropin, resolvedFile(p, servers)))
 		b.Add(&resource.Unit{Name: resolvedUnit, Enabled: true, Running: true, RestartOn: []string{resolvedDropin}})
@@ -42,6 +48,25 @@ func resolver(b *plan.Builder, h *module.Host) {
 	if p.NodeStaticNetwork {
 		static(b.Tag("node_feature"), h)
 	}
+}
+
+// nameServers returns the servers of node_dns_servers, and the ID of the step
+// after which the one on the admin node answers, if it is among them.
+func nameServers(s *module.Site, h *module.Host) (servers []string, ready string) {
+	admin := s.Host(s.AdminIP())
+	serves := admin != nil && variable(admin, "infra_seq") != "" && variable(admin, "dns_enabled") != "false" &&
+		cmp.Or(variable(admin, "dns_port"), "53") == "53"
+	for _, v := range module.Params[Params](h).NodeDNSServers {
+		if strings.Contains(v, "${admin_ip}") {
+			// dnsmasq there asks systemd-resolved, which must not ask dnsmasq.
+			if !serves || h == admin && h.Facts.Resolved {
+				continue
+			}
+			ready = plan.ID(admin.Name(), "unit dnsmasq.service")
+		}
+		servers = append(servers, expand(s, v))
+	}
+	return servers, ready
 }
 
 // static keeps DHCP clients from writing resolv.conf anew: NetworkManager on EL,

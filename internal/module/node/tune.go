@@ -32,16 +32,24 @@ func kernel(b *plan.Builder, h *module.Host) {
 			load.Add(&resource.KernelModule{Name: name})
 		}
 		load.Add(resource.NewFile(modulesFile, text))
+	} else {
+		load.Add(noLonger(modulesFile))
 	}
 
 	tuned(b.Tag("node_tune"), h)
 
+	pages := map[string]string{}
 	if n := hugePages(h.Facts.Memory, p.NodeHugepageCount, p.NodeHugepageRatio); n > 0 {
-		sysctls(b.Tag("node_tune"), hugepageFile, map[string]string{"vm.nr_hugepages": fmt.Sprint(n)})
+		pages["vm.nr_hugepages"] = fmt.Sprint(n)
 	}
-	if len(p.NodeSysctlParams) > 0 {
-		sysctls(b.Tag("node_sysctl"), sysctlFile, p.NodeSysctlParams)
-	}
+	sysctls(b.Tag("node_tune"), hugepageFile, pages)
+	sysctls(b.Tag("node_sysctl"), sysctlFile, p.NodeSysctlParams)
+}
+
+// noLonger removes a file of ours that would say nothing. Others may have one of
+// that name.
+func noLonger(file string) *resource.Prune {
+	return &resource.Prune{Dir: path.Dir(file), Glob: path.Base(file), Header: module.Managed}
 }
 
 // tuned adds the four profiles and activates the one of node_tune.
@@ -74,8 +82,13 @@ func tuned(b *plan.Builder, h *module.Host) {
 	active.Add(&resource.TunedProfile{Name: p.NodeTune})
 }
 
-// sysctls sets kernel parameters, now and in a file that is read at boot.
+// sysctls sets kernel parameters, now and in a file that is read at boot. Those
+// that are no longer set stay as they are until then.
 func sysctls(b *plan.Builder, file string, params map[string]string) {
+	if len(params) == 0 {
+		b.Add(noLonger(file))
+		return
+	}
 	text := header
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		text += name + " = " + params[name] + "\n"

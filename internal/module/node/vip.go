@@ -2,7 +2,6 @@ package node
 
 import (
 	"cmp"
-	"slices"
 
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
@@ -77,14 +76,12 @@ func findSharers(s *module.Site) sharers {
 	return out
 }
 
-// noVirtualAddress takes the node's address from keepalived, and keepalived too
-// unless PostgreSQL has an address there.
+// noVirtualAddress takes the node's address from keepalived, and gives keepalived
+// back too unless PostgreSQL has an address there. It is looked for on every
+// host, since a run that was to set it up may have been cut off.
 func noVirtualAddress(b *plan.Builder, h *module.Host) {
-	if !slices.Contains(h.Facts.Units, keepalivedUnit) {
-		return
-	}
-	gone := b.Tag("vip_config").Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
+	b.Tag("vip_config").Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
 	if variable(h, "pg_vip_enabled") != "true" {
-		b.Tag("vip_launch").After(gone).Add(&resource.UnitAbsent{Name: keepalivedUnit})
+		b.Tag("vip_launch").Add(handBackKeepalived("keepalived"))
 	}
 }
