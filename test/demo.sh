@@ -12,7 +12,11 @@ if [ "${1:-up}" = down ]; then
   exit
 fi
 [ "$(id -u)" = 0 ] || { echo 'the sandbox needs root: run `sudo make demo`' >&2; exit 1; }
-command -v psql >/dev/null || { say 'Installing psql'; apt-get update -qq; apt-get install -y -qq --no-install-recommends postgresql-client >/dev/null; }
+need() { # program package
+  command -v "$1" >/dev/null || { say "Installing $1"; apt-get update -qq; apt-get install -y -qq --no-install-recommends "$2" >/dev/null; }
+}
+need psql postgresql-client
+need curl curl
 
 say 'Booting four hosts'
 "$pigsty" sandbox up 4
@@ -20,13 +24,10 @@ say 'Booting four hosts'
 mkdir -p demo
 sed "s#/var/lib/pigsty-sandbox#${PIGSTY_SANDBOX_DIR:-/var/lib/pigsty-sandbox}#g" examples/sandbox.yml > demo/pigsty.yml
 cd demo
-say 'Deploying etcd, pg-meta and pg-test'
+say 'Deploying the infra node, etcd, pg-meta and pg-test'
 "$pigsty" deploy
 say 'Again: nothing to do'
 "$pigsty" deploy
-
-say 'What runs'
-"$pigsty" status
 
 export PGUSER=test PGPASSWORD=Test.Sandbox PGDATABASE=test PGCONNECT_TIMEOUT=2
 entry=10.10.10.12
@@ -48,7 +49,14 @@ for _ in $(seq 60); do
 done
 cat .status; rm -f .status
 
+say 'What runs where'
+"$pigsty" status
+portal=https://10.10.10.10/
+say "The portal, $portal, with the deployment's CA: $(curl -s --cacert files/pki/ca/ca.crt "$portal" | sed -n 's#.*<title>\(.*\)</title>.*#\1#p')"
 cat <<END
+Have your browser trust demo/files/pki/ca/ca.crt, or fetch it from
+http://10.10.10.10/ca.crt. From another machine go by way of this one:
+  ssh -L 8443:10.10.10.10:443 THIS-MACHINE, then https://localhost:8443/
 
 The cluster is yours. Connect to its primary service through any host:
   PGPASSWORD=Test.Sandbox psql -h 10.10.10.11 -p 5433 -U test test      # read-write, through PgBouncer

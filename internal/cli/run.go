@@ -27,6 +27,9 @@ type run struct {
 
 	only func([]*plan.Step) []*plan.Step // narrows what the plays declare; nil for all of it
 
+	selected   []string // hosts that -l names, all without it
+	registrars []string // infra nodes that are reached for registration alone
+
 	site  *module.Site
 	fleet *engine.Fleet
 	graph *plan.Graph
@@ -65,14 +68,60 @@ func (a *app) prepare(req plan.Request) (*run, []*module.Host, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	hosts = r.concerned(hosts)
-	if len(hosts) == 0 {
-		return nil, nil, status(exitInvalid, "%s concerns none of the selected hosts; `pigsty list` shows what each host has", strings.Join(req.Plays, ", "))
+	for _, h := range hosts {
+		r.selected = append(r.selected, h.Name())
 	}
-	return r, hosts, nil
+	concerned := r.concerned(hosts)
+	if len(concerned)+len(r.registrars) == 0 {
+		return nil, nil, r.unconcerned(hosts)
+	}
+	return r, concerned, nil
 }
 
-// concerned returns those of hosts that some step of the run is for.
+// unconcerned says why the run has no step for any of hosts. That nothing
+// carries a tag is how things are: a repository's where there is none.
+func (r *run) unconcerned(hosts []*module.Host) error {
+	plays, tags := strings.Join(r.req.Plays, ", "), r.req.Tags
+	r.req.Tags = nil
+	if len(tags) > 0 && len(r.concerned(hosts)) > 0 {
+		fmt.Fprintf(r.app.err, "nothing to do: with this inventory no step of %s carries the tag %s\n", plays, strings.Join(tags, " or "))
+		return status(exitDone, "")
+	}
+	return status(exitInvalid, "%s concerns none of the selected hosts; `pigsty list` shows what each host has", plays)
+}
+
+// hosts returns the hosts called names as the site has them now.
+func (r *run) hosts(names []string) []*module.Host {
+	out := make([]*module.Host, len(names))
+	for i, name := range names {
+		out[i] = r.site.Host(name)
+	}
+	return out
+}
+
+// registration returns the steps on infra nodes that the plays bring along for
+// the selected hosts, but for those that steps have already: the play infra
+// declares them too.
+func (r *run) registration(steps []*plan.Step) []*plan.Step {
+	have := make(map[string]bool, len(steps))
+	for _, s := range steps {
+		if s.Tagged(r.req.Tags) {
+			have[s.ID()] = true
+		}
+	}
+	var out []*plan.Step
+	for _, p := range r.plays {
+		for _, s := range r.site.Registration(p, r.hosts(r.selected)) {
+			if !have[s.ID()] {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// concerned returns those of hosts that some step of the run is for. Infra nodes
+// beyond them that are told of something become registrars.
 func (r *run) concerned(hosts []*module.Host) []*module.Host {
 	needed := map[string]bool{}
 	for _, p := range r.plays {
@@ -87,10 +136,17 @@ func (r *run) concerned(hosts []*module.Host) []*module.Host {
 			}
 		}
 	}
+	told := map[string]bool{}
+	for _, s := range r.registration(nil) {
+		told[s.Host] = told[s.Host] || s.Tagged(r.req.Tags)
+	}
 	var out []*module.Host
-	for _, h := range hosts {
-		if needed[h.Name()] {
+	for _, h := range r.site.Hosts() {
+		switch name := h.Name(); {
+		case needed[name] && slices.Contains(hosts, h):
 			out = append(out, h)
+		case told[name]:
+			r.registrars = append(r.registrars, name)
 		}
 	}
 	return out
@@ -121,10 +177,14 @@ func didYouMean(name string) string {
 
 // connect starts the agents, learns the facts and compiles the steps.
 func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sink) error {
-	names := make([]string, len(hosts))
+	if r.only != nil {
+		r.registrars = nil
+	}
+	names := make([]string, len(hosts), len(hosts)+len(r.registrars))
 	for i, h := range hosts {
 		names[i] = h.Name()
 	}
+	names = append(names, r.registrars...)
 	sign, err := r.signer()
 	if err != nil {
 		return err
@@ -146,16 +206,14 @@ func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sin
 		return fmt.Errorf("keep the facts of hosts: %w", err)
 	}
 	r.site = r.deployment.site(facts)
-	chosen := make([]*module.Host, len(hosts))
-	for i, h := range hosts {
-		chosen[i] = r.site.Host(h.Name())
-	}
 	var steps []*plan.Step
 	for _, p := range r.plays {
-		steps = append(steps, p.Steps(r.site, chosen)...)
+		steps = append(steps, p.Steps(r.site, r.hosts(names[:len(hosts)]))...)
 	}
 	if r.only != nil {
 		steps = r.only(steps)
+	} else {
+		steps = append(steps, r.registration(steps)...)
 	}
 	r.graph, err = plan.Arrange(steps, r.req.Tags)
 	return err
@@ -166,6 +224,9 @@ func (r *run) observe() {
 	r.plan = r.fleet.Observe(r.graph, r.req)
 	for i, h := range r.plan.Hosts {
 		r.plan.Hosts[i].Label = label(r.site.Host(h.Name))
+		if slices.Contains(r.registrars, h.Name) {
+			r.plan.Hosts[i].Only = "registration"
+		}
 	}
 	r.refuseLoss()
 }

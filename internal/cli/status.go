@@ -15,6 +15,7 @@ import (
 	"pigsty/internal/engine"
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
+	"pigsty/internal/resource"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -23,7 +24,10 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "status",
 		GroupID: "run",
-		Short:   "Show what runs now: leaders, replicas, lag, etcd health",
+		Short:   "Show what runs now: leaders, replicas, lag, services and their versions",
+		Long: `Status asks the hosts what of the inventory runs there, in which role and
+version, and at which ports. It changes nothing, on the hosts or beside the
+inventory.`,
 		Example: "  pigsty status\n  pigsty status -l pg-test --json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -70,10 +74,6 @@ func (a *app) status(ctx context.Context, limit string, extra []string) error {
 	if err != nil {
 		return err
 	}
-	sign, err := r.signer()
-	if err != nil {
-		return err
-	}
 	dial, err := r.dialer()
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (a *app) status(ctx context.Context, limit string, extra []string) error {
 		}
 	}
 	show := newProgress(a, r.site)
-	r.fleet = engine.Connect(ctx, names, dial, sign, show.event)
+	r.fleet = engine.Connect(ctx, names, dial, signNothing, show.event)
 	defer r.close()
 	show.stop()
 	r.plan = r.fleet.Observe(g, plan.Request{})
@@ -94,6 +94,11 @@ func (a *app) status(ctx context.Context, limit string, extra []string) error {
 		rows[it.Step.ID()].fill(it)
 	}
 	return r.printStatus(steps, rows)
+}
+
+// signNothing is the signer of a run that only looks.
+func signNothing(s resource.Signed, _ []byte) ([]byte, error) {
+	return nil, fmt.Errorf("nothing is signed while only looking: %s", s.Key())
 }
 
 // instances returns a row and a step for each instance on hosts.
@@ -157,11 +162,11 @@ func (r *run) printStatus(steps []*plan.Step, rows map[string]*statusRow) error 
 		}
 	} else {
 		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "INSTANCE\tHOST\tROLE\tSTATE\tLAG\tSERVICES\t")
+		fmt.Fprintln(w, "INSTANCE\tHOST\tROLE\tSTATE\tLAG\tVERSION\tSERVICES\t")
 		for _, s := range steps {
 			row := rows[s.ID()]
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Instance, row.Host, orDash(row.Role), row.State, row.lag(),
-				strings.Join(row.Services, " "), row.more())
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Instance, row.Host, orDash(row.Role), row.State, row.lag(),
+				orDash(row.More["version"]), strings.Join(row.Services, " "), row.more())
 		}
 		if err := w.Flush(); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ import (
 func inventories(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, pattern := range []string{"../../examples/*.yml", "../module/pgsql/testdata/*.yml", "../module/*/testdata/one.yml", "testdata/*.yml"} {
+	for _, pattern := range []string{"../../examples/*.yml", "../module/pgsql/testdata/*.yml", "../module/*/testdata/one.yml", "../module/*/testdata/two.yml", "testdata/*.yml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -64,6 +65,7 @@ func compiled(t *testing.T, d *deployment) []*plan.Step {
 	for _, m := range d.app.modules {
 		for _, p := range m.Plays {
 			steps = append(steps, p.Steps(site, site.Hosts())...)
+			steps = append(steps, registered(t, site, &p)...)
 		}
 		if m.Instances != nil {
 			for _, in := range m.Instances(site, site.Hosts()) {
@@ -73,6 +75,20 @@ func compiled(t *testing.T, d *deployment) []*plan.Step {
 	}
 	if len(steps) == 0 {
 		t.Fatal("no play has any steps")
+	}
+	return steps
+}
+
+// registered returns what p has infra nodes know. Its tags must be among those of p.
+func registered(t *testing.T, s *module.Site, p *module.Play) []*plan.Step {
+	t.Helper()
+	steps := s.Registration(p, s.Hosts())
+	for _, step := range steps {
+		for _, tag := range step.Tags {
+			if !slices.Contains(p.Tags, tag) {
+				t.Errorf("%s brings %s with the tag %s, which it does not declare", p.Name, step.ID(), tag)
+			}
+		}
 	}
 	return steps
 }

@@ -26,6 +26,9 @@ type Module struct {
 	// Repository returns how a host reaches the deployment's own software
 	// repository, nil if there is none for it. It may be nil.
 	Repository func(*Site, *Host) *Repository
+	// Register returns the steps by which infra nodes come to know of what the
+	// module called name runs on hosts, or forget it. It may be nil.
+	Register func(s *Site, name string, hosts []*Host, how Registration) []*plan.Step
 	// Extras returns steps that only observe: the attributes of their Diff name
 	// what is on hosts and not in the inventory, its kind as Name and its name
 	// as New. It may be nil.
@@ -56,6 +59,9 @@ type Play struct {
 
 	// Deploy ranks the play in `pigsty deploy`, lowest first; 0 leaves it out.
 	Deploy int
+
+	// Registration is what the play has infra nodes know of its hosts.
+	Registration Registration
 
 	// Steps returns the steps for hosts, which are all that the play is asked
 	// to cover; it passes over hosts that the play does not concern.

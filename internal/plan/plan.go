@@ -31,6 +31,7 @@ type Request struct {
 type HostState struct {
 	Name  string `json:"host"`
 	Label string `json:"label,omitempty"` // what it is in the deployment, such as "pg-test-1"
+	Only  string `json:"only,omitempty"`  // the one thing that is done there, such as "registration", of a host that others bring in
 	Error string `json:"error,omitempty"` // why it could not be observed
 
 	// Observing is how long the host itself took to be observed, without the way there.

@@ -50,10 +50,14 @@ func (p *Plan) Text(w io.Writer, style Style) {
 }
 
 func hostTitle(h HostState) string {
-	if h.Label == "" || h.Label == h.Name {
-		return h.Name
+	title := h.Name
+	if h.Label != "" && h.Label != h.Name {
+		title += "  " + h.Label
 	}
-	return h.Name + "  " + h.Label
+	if h.Only != "" {
+		title += "  " + h.Only + " only"
+	}
+	return title
 }
 
 // marks are the signs that lines of a plan begin with.

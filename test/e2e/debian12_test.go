@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDebian12 takes hosts through the same life with what Debian 12 carries:
@@ -22,6 +24,7 @@ func TestDebian12(t *testing.T) {
 		{"postmaster is killed", postmasterKilled},
 		{"remove a replica and add it again", scale},
 		{"remove the cluster", removal},
+		{"an infra node", olderInfra},
 	}
 	for _, s := range scenarios {
 		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
@@ -55,4 +58,37 @@ func backup(t *testing.T, w *world) {
 	if out := w.on(t, 11, "cd /tmp; sudo -u postgres pgbackrest --stanza=pg-test info"); !strings.Contains(out, "status: ok") {
 		t.Error(out)
 	}
+}
+
+// olderInfra adds an infra node of what the release carries: VictoriaMetrics
+// 1.79, Alertmanager 0.25. It watches the cluster, and the plays of others have
+// it know which members come and go.
+func olderInfra(t *testing.T, w *world) {
+	w.inventory(t, variant(nil)+"\ninfra:\n  hosts: { NET.10: { infra_seq: 1 } }", "repo_enabled: false", "grafana_enabled: false")
+	if r := w.must(t, "plan", "-v"); !strings.Contains(r.out, "no configured repository has victoria-logs") {
+		t.Errorf("the plan does not say what is left out:\n%s", r.out)
+	}
+	w.must(t, "deploy")
+	w.settled(t)
+	eventually(t, time.Minute, "the cluster is watched", func() error {
+		got, err := w.ask(10, `max by (ins) (up{job="pgsql"})`, "ins")
+		if got["pg-test-1"] != "1" || got["pg-test-2"] != "1" || got["pg-test-3"] != "1" {
+			return fmt.Errorf("%v %w", got, err)
+		}
+		return nil
+	})
+	names := "/infra/targets/pgsql/pg-test-2.yml /etc/dnsmasq.d/pigsty/pg-test-2"
+	w.on(t, 10, "ls "+names)
+	w.must(t, "pgsql-rm", "pg-test", w.addr(12), "--yes", "pg-test-2")
+	w.on(t, 10, "for f in "+names+"; do test ! -e $f || exit 1; done; ls /infra/targets/pgsql/pg-test-1.yml")
+	w.must(t, "pgsql-add", "pg-test", w.addr(12))
+	w.on(t, 10, "ls "+names)
+	eventually(t, 10*time.Second, "it has a name again", func() error {
+		if got := w.lookup(10, "pg-test-2"); got != w.addr(12) {
+			return fmt.Errorf("pg-test-2 is %q", got)
+		}
+		return nil
+	})
+	whole(t, w, 3)
+	w.settled(t)
 }

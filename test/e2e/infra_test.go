@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,9 +11,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -54,12 +53,17 @@ func infraVars(change map[string]string) []string {
 // infra writes the inventory of TestInfra with some variables changed.
 func (w *world) infra(t *testing.T, change map[string]string) {
 	t.Helper()
+	w.inventory(t, twoInfra, w.vars(change)...)
+}
+
+// vars are infraVars with this world's addresses.
+func (w *world) vars(change map[string]string) []string {
 	net := strings.TrimSuffix(w.addr(10), ".10")
-	var vars []string
-	for _, v := range infraVars(change) {
-		vars = append(vars, strings.ReplaceAll(v, "NET.", net+"."))
+	vars := infraVars(change)
+	for i, v := range vars {
+		vars[i] = strings.ReplaceAll(v, "NET.", net+".")
 	}
-	w.inventory(t, twoInfra, vars...)
+	return vars
 }
 
 // TestInfra takes two infra nodes from nothing to their removal. The scenarios
@@ -76,11 +80,16 @@ func TestInfra(t *testing.T) {
 		{"metrics, rules and probes", infraMetrics},
 		{"names", infraNames},
 		{"portal", infraPortal},
+		{"portal in a browser", infraBrowser},
 		{"the alert is told once", told.once},
 		{"one thing changes", infraChange},
 		{"a broken site is refused", infraBroken},
 		{"files of others stay", infraOthers},
-		{"tags", infraTags},
+		{"Grafana hears who asks", infraIdentity},
+		{"each tag is its part alone", infraTags},
+		{"data goes only when asked for", infraClean},
+		{"other plays register", infraRegister},
+		{"a node is lost and comes back", told.nodeLost},
 		{"removed", infraRemoved},
 	}
 	for _, s := range scenarios {
@@ -92,6 +101,12 @@ func TestInfra(t *testing.T) {
 
 func infraSetUp(t *testing.T, w *world) {
 	w.infra(t, nil)
+	if r := w.pigsty(t, "status"); !strings.Contains(r.out, "not installed") {
+		t.Errorf("status %d of hosts with nothing:\n%s", r.status, r.out)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "files")); err == nil {
+		t.Error("looking at the status made keys")
+	}
 	r := w.must(t, "deploy")
 	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
 	for _, secret := range []string{"Portal.Test", "Etcd.Test", "DBA.Test", "Grafana.Test", ":9099"} {
@@ -102,6 +117,9 @@ func infraSetUp(t *testing.T, w *world) {
 	w.settled(t)
 	if r := w.must(t, "plan", "-v"); !strings.Contains(r.out, "no configured repository has victoria-logs") {
 		t.Errorf("the plan does not say what is left out:\n%s", r.out)
+	}
+	if r := w.must(t, "status", "-l", w.addr(11)); !regexp.MustCompile(`nginx-2 +\S+ +- +running +- +1\.\S+ +http:80 https:443`).MatchString(r.out) {
+		t.Errorf("status:\n%s", r.out)
 	}
 }
 
@@ -254,6 +272,7 @@ func infraPortal(t *testing.T, w *world) {
 			t.Errorf("ca.crt is %s", ca)
 		}
 		w.get(t, c, "https://i.pigsty/vmetrics/api/v1/query?query=up", 200)
+		w.get(t, c, "https://i.pigsty/vmetrics/vmui/", 200) // or where it leads to
 		w.get(t, c, "https://p.pigsty/api/v1/query?query=up", 200)
 		w.get(t, c, "https://i.pigsty/vmalert/api/v1/rules", 200)
 		w.get(t, c, "https://i.pigsty/haproxy/meta-2/", 401)
@@ -265,50 +284,6 @@ func infraPortal(t *testing.T, w *world) {
 		}
 	}
 	w.on(t, 10, "! grep -r Portal.Test /etc/nginx && ! curl -sk --tls-max 1.1 https://127.0.0.1/")
-}
-
-// ear hears of alerts.
-type ear struct {
-	told   atomic.Int32
-	raised time.Time
-}
-
-// raise has both nodes raise the same alert, as both evaluate the same rules.
-func (e *ear) raise(t *testing.T, w *world) {
-	listener, err := net.Listen("tcp", w.addr(1)+":9099")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if body, _ := io.ReadAll(r.Body); bytes.Contains(body, []byte("TestAlert")) {
-			e.told.Add(1)
-		}
-	})}
-	go func() { _ = server.Serve(listener) }()
-	e.raised = time.Now()
-	alert := fmt.Sprintf(`[{"labels": {"alertname": "TestAlert", "cls": "test"}, "endsAt": %q}]`, e.raised.Add(time.Hour).Format(time.RFC3339))
-	for n := byte(10); n <= 11; n++ {
-		res, err := http.Post(fmt.Sprintf("http://%s:9059/api/v2/alerts", w.addr(n)), "application/json", strings.NewReader(alert))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = res.Body.Close()
-	}
-}
-
-// once waits for word of the alert, and as long again as the second Alertmanager
-// waits for word from the first: 30 s until a group is told, then 15 s.
-func (e *ear) once(t *testing.T, _ *world) {
-	eventually(t, time.Minute, "the alert is told", func() error {
-		if e.told.Load() == 0 {
-			return fmt.Errorf("not yet")
-		}
-		return nil
-	})
-	time.Sleep(time.Until(e.raised.Add(50 * time.Second)))
-	if n := e.told.Load(); n != 1 {
-		t.Errorf("the alert was told %d times", n)
-	}
 }
 
 // infraStarts is when the services of an infra node began.
@@ -399,45 +374,4 @@ echo 'db.example:5432:*:somebody:secret' | cat - ~/.pgpass > /tmp/p; cat /tmp/p 
 	w.on(t, 10, "rm /infra/targets/node/own.yml; cp -p /tmp/ours /etc/alertmanager.yml")
 	w.must(t, "infra", "-l", w.addr(10))
 	w.settled(t)
-}
-
-// infraTags runs parts of the play.
-func infraTags(t *testing.T, w *world) {
-	for _, tags := range []string{"infra_env", "infra_pkg", "infra_user", "infra_cert", "dns", "nginx", "victoria", "alertmanager", "blackbox", "grafana",
-		"infra_register", "nginx_index", "nginx_config,nginx_reload", "vmetrics_config,vmetrics_launch", "vlogs_config,vlogs_launch"} {
-		if r := w.must(t, "infra", "-t", tags); !strings.Contains(r.out, "nothing to do") {
-			t.Errorf("-t %s finds something to do:\n%s", tags, r.out)
-		}
-	}
-	w.on(t, 11, "echo hello > /www/index.html; rm /infra/targets/ping/*; echo > /etc/nginx/conf.d/metrics.conf")
-	r := w.must(t, "infra", "-l", w.addr(11), "-t", "nginx_index")
-	if got := changed(r.out); !slices.Equal(got, []string{"change file /data/nginx/index.html"}) {
-		t.Errorf("-t nginx_index changed %q", got)
-	}
-	r = w.must(t, "infra", "-t", "add_metrics")
-	if got := changed(r.out); len(got) != 2 {
-		t.Errorf("-t add_metrics changed %q", got)
-	}
-	r = w.pigsty(t, "infra", "-l", w.addr(11), "-t", "vmetrics_clean")
-	if r.status == 0 || !strings.Contains(r.out, `--yes "absent /infra/metrics"`) {
-		t.Errorf("-t vmetrics_clean is not refused: %d\n%s", r.status, r.out)
-	}
-	w.must(t, "infra", "-l", w.addr(11), "-t", "vmetrics_clean", "--yes", "absent /infra/metrics")
-	got, err := w.ask(11, `count_over_time(up{job="etcd"}[10m] offset 1m)`, "ins")
-	if err != nil || got["etcd-1"] != "" {
-		t.Errorf("metrics are still there: %v %v", got, err)
-	}
-	w.must(t, "infra")
-	w.settled(t)
-}
-
-func infraRemoved(t *testing.T, w *world) {
-	if r := w.pigsty(t, "infra-rm", "-l", w.addr(11)); r.status == 0 || !strings.Contains(r.out, "--yes infra-2") {
-		t.Errorf("infra-rm does not ask: %d\n%s", r.status, r.out)
-	}
-	w.must(t, "infra-rm", "-l", w.addr(11), "-t", "service", "--yes", "infra-2")
-	w.on(t, 11, "! systemctl is-active vmetrics nginx dnsmasq | grep -x active && test -d /infra/metrics")
-	w.must(t, "infra-rm", "-l", w.addr(11), "--yes", "infra-2")
-	w.on(t, 11, `test ! -e /infra -a ! -e /data/infra -a ! -e /www -a ! -e /etc/pki/infra.key && ! dpkg -l nginx victoria-metrics 2>/dev/null | grep ^ii && ! grep -q dbuser_dba ~/.pgpass`)
-	w.settled(t, "infra", "-l", w.addr(10))
 }

@@ -82,30 +82,6 @@ func isPort(text string) bool {
 	return err == nil && n > 0 && n < 65536
 }
 
-// ports returns what infra nodes listen on.
-func ports(s *module.Site) []module.Port {
-	var out []module.Port
-	for _, i := range instances(s) {
-		add := func(on bool, name string, number int) {
-			if on {
-				out = append(out, module.Listen(i.Host, name, number))
-			}
-		}
-		add(i.DNSEnabled, "dns_port", i.DNSPort)
-		add(i.NginxEnabled, "nginx_port", i.NginxPort)
-		add(i.NginxEnabled && i.NginxSslmode != "disable", "nginx_ssl_port", i.NginxSSLPort)
-		add(i.NginxEnabled && i.NginxExporterEnabled, "nginx_exporter_port", i.NginxExporterPort)
-		add(i.VmetricsEnabled, "vmetrics_port", i.VmetricsPort)
-		add(i.VlogsEnabled, "vlogs_port", i.VlogsPort)
-		add(i.VtracesEnabled, "vtraces_port", i.VtracesPort)
-		add(i.VmalertEnabled, "vmalert_port", i.VmalertPort)
-		add(i.AlertmanagerEnabled, "alertmanager_port", i.AlertmanagerPort)
-		add(i.BlackboxEnabled, "blackbox_port", i.BlackboxPort)
-		add(i.GrafanaEnabled, "grafana_port", i.GrafanaPort)
-	}
-	return out
-}
-
 // advise warns of passwords that everybody can look up.
 func advise(s *module.Site) diag.List {
 	var hosts []*module.Host

@@ -27,7 +27,6 @@ func (i *instance) dns(b *plan.Builder) {
 		return
 	}
 	b = b.Tag("dns").Given(dnsmasqPackages...)
-	owner := resource.OwnedBy("root", "dnsmasq")
 	b.Tag("dns_dir").Add(&resource.Dir{Path: dnsRecords, Owner: resource.Owner{User: "root", Group: "dnsmasq"}})
 
 	config := b.Tag("dns_config")
@@ -43,15 +42,24 @@ func (i *instance) dns(b *plan.Builder) {
 	files := i.records()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		prune.Keep = append(prune.Keep, name)
-		record.Add(resource.NewFile(dnsRecords+"/"+name, module.Managed+"\n"+strings.Join(files[name], "\n")+"\n", owner))
+		record.Add(recordFile(name, files[name]))
 	}
 	record.Add(prune)
 
-	b.Tag("dns_launch", "dns_record").Add(&resource.Unit{
+	b.Tag("dns_launch", "dns_record").Add(dnsmasqUnit())
+}
+
+// recordFile is a file of records.
+func recordFile(name string, lines []string) *resource.File {
+	return resource.NewFile(dnsRecords+"/"+name, module.Managed+"\n"+strings.Join(lines, "\n")+"\n", resource.OwnedBy("root", "dnsmasq"))
+}
+
+func dnsmasqUnit() *resource.Unit {
+	return &resource.Unit{
 		Name: "dnsmasq.service", Enabled: true, Running: true,
 		ReloadOn: []string{dnsRecords + "/"}, RestartOn: []string{dnsConfig, dnsUnit},
 		Check: []string{"dnsmasq", "--test", "-C", dnsConfig},
-	})
+	}
 }
 
 // resolvers returns the addresses that dnsmasq answers at; none for all.

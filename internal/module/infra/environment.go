@@ -28,7 +28,7 @@ func (i *instance) environment(b *plan.Builder) {
 	i.clients(b)
 	private := func(name string, lines []string, secrets ...secret.Value) *resource.Lines {
 		return &resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Lines: lines, Private: secrets,
-			Owner: resource.Owner{User: i.user(), Group: i.user()}, Mode: 0o600}
+			Owner: i.owner(), Mode: 0o600}
 	}
 	pg := b.Tag("env_pg")
 	pg.Tag("env_pgpass").Add(private(".pgpass", nil, i.passwords()...))
@@ -36,11 +36,11 @@ func (i *instance) environment(b *plan.Builder) {
 	p := module.Params[pgsql.Params](i.Host)
 	env := []string{
 		"export PGUSER=" + p.PgAdminUsername, "export PGDATABASE=postgres", "export METADB_URL=service=meta",
-		"export GRAFANA_ENDPOINT=http://" + at(i.grafanaIP(), i.GrafanaPort) + "/ui",
+		"export GRAFANA_ENDPOINT=http://" + i.self(i.GrafanaPort) + "/ui",
 	}
 	b.Tag("env_var").Add(private(".pigsty", env), &resource.Lines{
 		Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Lines: []string{"[ -f ~/.pigsty ] && . ~/.pigsty"},
-		Owner: resource.Owner{User: i.user(), Group: i.user()}})
+		Owner: i.owner()})
 }
 
 // clients adds the settings of patronictl and etcdctl. A member of etcd has the
@@ -81,12 +81,24 @@ func (i *instance) user() string {
 	return i.Facts.User
 }
 
-// userHome is that user's home.
+// userHome is that user's home, by the host's own word where it was seen.
 func (i *instance) userHome() string {
-	if i.user() == "root" {
+	switch {
+	case i.Facts.Home != "" && i.user() == i.Facts.User:
+		return i.Facts.Home
+	case i.user() == "root":
 		return "/root"
 	}
 	return "/home/" + i.user()
+}
+
+// owner is who owns that user's files.
+func (i *instance) owner() resource.Owner {
+	owner := resource.Owner{User: i.user(), Group: i.user()}
+	if i.Facts.Group != "" && i.user() == i.Facts.User {
+		owner.Group = i.Facts.Group
+	}
+	return owner
 }
 
 // passwords returns the lines of libpq's password file.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pigsty/internal/module"
 	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -16,6 +17,9 @@ const (
 	grafanaSources   = "/etc/grafana/provisioning/datasources/pigsty.yml"
 	grafanaProviders = "/etc/grafana/provisioning/dashboards/pigsty.yml"
 	grafanaData      = "/var/lib/grafana"
+
+	// ownDashboards is where people put dashboards of their own.
+	ownDashboards = "/etc/dashboards"
 )
 
 var grafanaOwner = resource.Owner{User: "root", Group: "grafana"}
@@ -35,17 +39,24 @@ func (i *instance) grafana(b *plan.Builder) {
 	stopped := wipe.Add(&resource.UnitAbsent{Name: unit})
 	wiped := wipe.After(stopped).Add(&resource.Absent{Path: grafanaData + "/grafana.db", Impact: resource.ImpactDataLoss, Reason: "grafana_clean is asked for"})
 
+	plugins := &resource.Packages{}
+	for _, name := range grafanaPlugins {
+		plugins.Items = append(plugins.Items, anyOf([]string{name}, "grafana_enabled"))
+	}
+	b.Tag("grafana_plugin").Add(plugins)
 	b.Tag("grafana_dir").Add(
 		&resource.Dir{Path: "/etc/grafana", Owner: grafanaOwner},
 		&resource.Dir{Path: "/etc/grafana/provisioning", Owner: grafanaOwner},
 		&resource.Dir{Path: "/etc/grafana/provisioning/datasources", Owner: grafanaOwner, Mode: 0o750},
 		&resource.Dir{Path: "/etc/grafana/provisioning/dashboards", Owner: grafanaOwner},
+		&resource.Dir{Path: ownDashboards, Owner: resource.Owner{User: "grafana", Group: "grafana"}},
 	)
 	readable := []resource.FileOption{resource.OwnedBy("root", "grafana"), resource.Mode(0o640)}
-	b.Tag("grafana_config").Add(resource.NewFile(grafanaConfig, i.grafanaFile(), append(readable, resource.Masking("admin_password =", "url ="))...))
+	b.Tag("grafana_config").Add(resource.NewFile(grafanaConfig, i.grafanaFile(), append(readable,
+		resource.Keeping(module.Managed), resource.Masking("admin_password =", "url ="))...))
 	b.Tag("grafana_provision", "add_ds").Add(resource.NewFile(grafanaSources, render("datasources.yml.tmpl", i.dataSources()),
 		append(readable, resource.Masking("secureJsonData:"))...))
-	b.Tag("grafana_provision", "dashboard_sync").Add(resource.NewFile(grafanaProviders, render("dashboards.yml.tmpl", home+"/dashboards")))
+	b.Tag("grafana_provision", "dashboard_sync").Add(resource.NewFile(grafanaProviders, render("dashboards.yml.tmpl", map[string]any{"Pigsty": home + "/dashboards", "Own": ownDashboards})))
 	i.dashboards(b.Tag("grafana_provision", "dashboard_sync"))
 
 	b.Tag("grafana_launch", "grafana_clean").After(wiped).Add(&resource.Unit{Name: unit, Enabled: true, Running: true,
@@ -59,25 +70,20 @@ func (i *instance) grafanaFile() []byte {
 	for _, s := range i.sites() {
 		origins = append(origins, s.names()...)
 	}
+	trusted := []string{"127.0.0.1"} // whose word on who asks counts: every portal's
+	for _, other := range instances(i.site) {
+		trusted = append(trusted, other.ip())
+	}
 	language := map[string]string{"en": "en-US", "zh": "zh-Hans"}[i.Language]
 	listen := ""
 	if i.owns(i.ip()) {
-		listen = i.grafanaIP()
+		listen = i.ip()
 	}
 	return render("grafana.ini.tmpl", map[string]any{
 		"Port": i.GrafanaPort, "Listen": listen, "Domain": domain, "URL": i.GrafanaPgurl.Reveal(), "Admin": i.GrafanaAdminUsername,
 		"Password": triple(i.GrafanaAdminPassword.Reveal()), "Origins": strings.Join(origins, " "), "Language": language,
-		"Proxy": i.GrafanaAuthProxy, "Trusted": "127.0.0.1, " + i.ip(),
+		"Proxy": i.GrafanaAuthProxy, "Trusted": strings.Join(trusted, ", "),
 	})
-}
-
-// grafanaIP is where the node itself reaches Grafana, which listens at one
-// address or at all.
-func (i *instance) grafanaIP() string {
-	if i.owns(i.ip()) {
-		return i.ip()
-	}
-	return "127.0.0.1"
 }
 
 // triple quotes a value of an ini file in which # and ; mean themselves.
@@ -101,10 +107,19 @@ func (i *instance) dataSources() []source {
 			out = append(out, source{Name: name, UID: uid, Type: kind, URL: url, Default: uid == "ds-prometheus", Options: options})
 		}
 	}
-	web(i.VmetricsEnabled, "Metrics", "ds-prometheus", "prometheus", "http://"+at("127.0.0.1", i.VmetricsPort),
+	web(i.VmetricsEnabled, "Metrics", "ds-prometheus", "prometheus", "http://"+i.self(i.VmetricsPort),
 		"timeInterval: 2s", "queryTimeout: 60s", "httpMethod: POST")
-	web(i.VlogsEnabled, "Logs", "ds-vlogs", "victoriametrics-logs-datasource", "http://"+at("127.0.0.1", i.VlogsPort))
-	web(i.VtracesEnabled, "Traces", "ds-vtraces", "jaeger", "http://"+at("127.0.0.1", i.VtracesPort)+"/select/jaeger")
+	web(i.VlogsEnabled, "Logs", "ds-vlogs", "victoriametrics-logs-datasource", "http://"+i.self(i.VlogsPort))
+	web(i.VtracesEnabled, "Traces", "ds-vtraces", "jaeger", "http://"+i.self(i.VtracesPort)+"/select/jaeger")
+	for _, other := range instances(i.site) { // each infra node's own, to tell where one was down
+		add := func(on bool, name, kind string, port int, path string) {
+			name = fmt.Sprintf("%s-%d", name, *other.InfraSeq)
+			web(on, name, name, kind, "http://"+at(other.ip(), port)+path)
+		}
+		add(other.VmetricsEnabled, "vmetrics", "prometheus", other.VmetricsPort, "")
+		add(other.VlogsEnabled, "vlogs", "victoriametrics-logs-datasource", other.VlogsPort, "")
+		add(other.VtracesEnabled, "vtraces", "jaeger", other.VtracesPort, "/select/jaeger")
+	}
 	options := []string{"sslmode: require", "postgresVersion: 1500"}
 	out = append(out, source{Name: "Meta", UID: "ds-meta", Type: "postgres", URL: "127.0.0.1:5432", User: "dbuser_view", Database: "meta",
 		Password: quote(i.GrafanaViewPassword.Reveal()), Options: options})

@@ -12,6 +12,7 @@ import (
 	"pigsty/internal/module"
 	"pigsty/internal/module/node"
 	"pigsty/internal/plan"
+	"pigsty/internal/resource"
 )
 
 const moduleName = "INFRA"
@@ -20,8 +21,8 @@ const moduleName = "INFRA"
 var tags = []string{
 	"ca", "ca_cert", "id",
 	"infra", "infra_user", "infra_dir", "infra_dir_data", "infra_dir_link", "infra_dir_create",
-	"infra_env", "env_dir", "env_patroni", "env_pg", "env_pgpass", "env_pgscv", "env_etcd", "env_var",
-	"infra_pkg", "infra_cert", "infra_cert_issue", "infra_cert_copy",
+	"infra_env", "env_dir", "env_patroni", "env_pg", "env_pgpass", "env_pgscv", "env_pgadmin", "env_etcd", "env_pglog", "env_var",
+	"infra_pkg", "infra_pkg_yum", "infra_pkg_pip", "infra_cert", "infra_cert_issue", "infra_cert_copy",
 	"dns", "dns_dir", "dns_config", "dns_record", "dns_launch", "ntp", "ntp_config",
 	"nginx", "nginx_dir", "nginx_config", "nginx_clean", "nginx_cert", "nginx_cert_issue", "nginx_cert_copy", "nginx_static", "nginx_ca",
 	"nginx_index", "nginx_pev", "nginx_launch", "nginx_certbot", "nginx_reload", "nginx_exporter", "haproxy_register", "add_proxy",
@@ -29,7 +30,7 @@ var tags = []string{
 	"vtraces", "vtraces_clean", "vtraces_config", "vtraces_launch", "vmalert", "vmalert_config", "vmalert_launch",
 	"alertmanager", "alertmanager_config", "alertmanager_launch", "blackbox", "blackbox_config", "blackbox_launch",
 	"grafana", "grafana_clean", "grafana_dir", "grafana_config", "grafana_plugin", "grafana_launch", "grafana_provision", "dashboard_sync",
-	"infra_register", "register", "add_metrics", "add_ds",
+	"infra_register", "register", "add_metrics", "add_ds", "add_dns",
 }
 
 // Module returns the INFRA module.
@@ -39,15 +40,19 @@ func Module() module.Module {
 		Check:       check,
 		Ports:       ports,
 		Advise:      advise,
+		Instances:   running,
+		Register:    registration,
 		Repository:  repositoryOf,
 		Plays: []module.Play{
 			{
 				Name: "infra", Short: "Set up infra nodes: portal, DNS, metrics, logs, alerts, dashboards", Deploy: 20,
 				Tags: slices.Concat(nodePlay().Tags, repoTags, tags), Steps: steps,
+				Registration: module.Registers,
 			},
 			{
 				Name: "infra-rm", Short: "Remove what infra nodes run, with its data",
 				Tags: removeTags, Steps: removal, Removes: removed,
+				Registration: module.Deregisters,
 			},
 		},
 	}
@@ -92,6 +97,8 @@ func steps(s *module.Site, hosts []*module.Host) []*plan.Step {
 		i.accounts(b)
 		i.directories(b)
 		i.environment(b)
+		i.pgadmin(b)
+		b.Tag("infra_env", "env_pglog").Add(resource.NewFile(pglogFile, render("pglog.sh.tmpl", nil)))
 		i.packages(b)
 		i.certificate(b)
 		i.dns(b)
@@ -127,6 +134,15 @@ func (i *instance) listen(port int) []string {
 		return []string{fmt.Sprintf(":%d", port)}
 	}
 	return []string{at("127.0.0.1", port), at(i.ip(), port)}
+}
+
+// self is where the node itself reaches a program of its own on port. Some take
+// one address only, and heed the last.
+func (i *instance) self(port int) string {
+	if i.owns(i.ip()) {
+		return at(i.ip(), port)
+	}
+	return at("127.0.0.1", port)
 }
 
 // owns reports whether ip is an address of the host, as far as is known.

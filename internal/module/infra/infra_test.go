@@ -54,6 +54,19 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestRegistration pins what infra nodes come to know of two of a deployment's
+// hosts, and forget of them, by the plays of their modules.
+func TestRegistration(t *testing.T) {
+	s := site(t, "two")
+	hosts := []*module.Host{s.Host("10.10.10.11"), s.Host("10.10.10.12")}
+	var out strings.Builder
+	for _, name := range []string{"NODE", "INFRA", "ETCD", "PGSQL"} {
+		out.WriteString("== " + name + " registers\n" + moduletest.Steps(registration(s, name, hosts, module.Registers)))
+		out.WriteString("== " + name + " deregisters\n" + moduletest.Steps(registration(s, name, hosts, module.Deregisters)))
+	}
+	moduletest.Golden(t, "two.registration", out.String())
+}
+
 // TestClean checks that data is deleted only by those who ask for it.
 func TestClean(t *testing.T) {
 	s := site(t, "one")

@@ -45,15 +45,19 @@ func (i *instance) nginx(b *plan.Builder) {
 	i.nginxSites(b.Tag("nginx_config"))
 	i.haproxyPages(b.Tag("nginx_config", "haproxy_register", "add_proxy"))
 	i.pages(b.Tag("nginx_static"))
-	b.Tag("nginx_launch", "nginx_reload").Add(&resource.Unit{
+	b.Tag("nginx_launch", "nginx_reload").Add(nginxUnit())
+	i.certbot(all.Tag("nginx_certbot").Given(certbotPackages...))
+	if i.NginxExporterEnabled {
+		i.nginxExporter(all.Tag("nginx_exporter").Given(exporterPackages...))
+	}
+}
+
+func nginxUnit() *resource.Unit {
+	return &resource.Unit{
 		Name: "nginx.service", Enabled: true, Running: true,
 		ReloadOn:  []string{nginxConfig, nginxSites + "/"},
 		RestartOn: []string{nginxDropin},
 		Check:     []string{"nginx", "-t", "-q"},
-	})
-	i.certbot(all.Tag("nginx_certbot").Given(certbotPackages...))
-	if i.NginxExporterEnabled {
-		i.nginxExporter(all.Tag("nginx_exporter").Given(exporterPackages...))
 	}
 }
 
@@ -176,20 +180,28 @@ func (i *instance) haproxyPages(b *plan.Builder) {
 	prune := &resource.Prune{Dir: nginxProxies, Glob: "*.conf", Header: proxyHeader}
 	pages := i.proxied()
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
-		page, up, at := pages[name], "upstream-"+name+".conf", "location-"+name+".conf"
-		prune.Keep = append(prune.Keep, up, at)
-		b.Add(
-			resource.NewFile(nginxProxies+"/"+up, fmt.Sprintf("%s\nupstream haproxy-%s { server %s max_fails=0; }\n", proxyHeader, name, page.server)),
-			resource.NewFile(nginxProxies+"/"+at, render("haproxy.conf.tmpl", map[string]any{
-				"Header": proxyHeader, "Name": name, "Login": page.login, "Own": i.ip(), "Networks": i.intranet()})),
-		)
+		for _, f := range i.pageFiles(name, pages[name]) {
+			prune.Keep = append(prune.Keep, path.Base(f.Path))
+			b.Add(f)
+		}
 	}
 	b.Add(prune)
+}
+
+// pageFiles are the files of one node's page: the server, and where it is passed on.
+func (i *instance) pageFiles(name string, page haproxyPage) []*resource.File {
+	return []*resource.File{
+		resource.NewFile(nginxProxies+"/upstream-"+name+".conf",
+			fmt.Sprintf("%s\nupstream haproxy-%s { server %s max_fails=0; }\n", proxyHeader, name, page.server)),
+		resource.NewFile(nginxProxies+"/location-"+name+".conf", render("haproxy.conf.tmpl", map[string]any{
+			"Header": proxyHeader, "Name": name, "Login": page.login, "Own": i.ip(), "Networks": i.intranet()})),
+	}
 }
 
 // nginxExporter adds what turns nginx's status page into metrics.
 func (i *instance) nginxExporter(b *plan.Builder) {
 	v := service{Name: "nginx_exporter", Description: "nginx-prometheus-exporter", User: "prometheus", Port: i.NginxExporterPort, NoReload: true,
+		Needs:   []string{"unit nginx.service"}, // old ones end where it does not answer
 		Program: called(b, "nginx_exporter", "prometheus-nginx-exporter"),
 		Arguments: append(listening("--web.listen-address=", i.listen(i.NginxExporterPort)),
 			fmt.Sprintf("--nginx.scrape-uri=http://%s/nginx", at("127.0.0.1", i.NginxPort)))}

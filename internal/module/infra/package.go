@@ -21,6 +21,7 @@ var (
 	blackboxPackages     = []string{"prometheus-blackbox-exporter", "blackbox-exporter"}
 	exporterPackages     = []string{"prometheus-nginx-exporter", "nginx-exporter"}
 	grafanaPackages      = []string{"grafana"}
+	grafanaPlugins       = []string{"grafana-plugins", "grafana-victoriametrics-ds", "grafana-victorialogs-ds", "grafana-infinity-ds"}
 	pevPackages          = []string{"pev2"}
 	certbotPackages      = []string{"certbot"}
 )
@@ -28,29 +29,25 @@ var (
 // packages adds those of the components that are on, and infra_packages.
 func (i *instance) packages(b *plan.Builder) {
 	list := &resource.Packages{}
-	want := func(on bool, names []string, parameter string) {
-		if on {
-			list.Items = append(list.Items, resource.PackageItem{
-				Name: names[0], Or: strings.Join(names[1:], " "), For: parameter, Optional: true})
+	for _, c := range i.components() {
+		if c.on {
+			list.Items = append(list.Items, anyOf(c.packages, c.switched))
 		}
 	}
-	want(i.DNSEnabled, dnsmasqPackages, "dns_enabled")
-	want(i.NginxEnabled, nginxPackages, "nginx_enabled")
-	want(i.NginxEnabled && i.NginxExporterEnabled, exporterPackages, "nginx_exporter_enabled")
-	want(i.NginxEnabled && i.usesCertbot(), certbotPackages, "infra_portal")
-	want(i.VmetricsEnabled, vmetricsPackages, "vmetrics_enabled")
-	want(i.VlogsEnabled, vlogsPackages, "vlogs_enabled")
-	want(i.VtracesEnabled, vtracesPackages, "vtraces_enabled")
-	want(i.VmalertEnabled, vmalertPackages, "vmalert_enabled")
-	want(i.AlertmanagerEnabled, alertmanagerPackages, "alertmanager_enabled")
-	want(i.BlackboxEnabled, blackboxPackages, "blackbox_enabled")
-	want(i.GrafanaEnabled, grafanaPackages, "grafana_enabled")
+	if i.NginxEnabled && i.usesCertbot() {
+		list.Items = append(list.Items, anyOf(certbotPackages, "infra_portal"))
+	}
 	for _, line := range i.InfraPackages {
 		for _, name := range strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r == ' ' }) {
 			list.Items = append(list.Items, resource.PackageItem{Name: name, For: "infra_packages"})
 		}
 	}
-	b.Tag("infra_pkg").Add(list)
+	b.Tag("infra_pkg", "infra_pkg_yum").Add(list)
+}
+
+// anyOf is the first of names that the host's repositories offer, wanted by a parameter.
+func anyOf(names []string, parameter string) resource.PackageItem {
+	return resource.PackageItem{Name: names[0], Or: strings.Join(names[1:], " "), For: parameter, Optional: true}
 }
 
 // strangers are the units that distributions' packages bring for what runs here

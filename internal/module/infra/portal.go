@@ -26,6 +26,10 @@ type tool struct {
 	Login     bool
 	Websocket bool
 	Keep      bool // the path is part of what the server is asked for
+	Identify  bool // the portal asks for a password and tells the server who it was
+
+	// UI is where its pages are, below Path. Distributions build it without them.
+	UI string
 }
 
 // sites returns the sites that are published, in the order of their names.
@@ -80,26 +84,38 @@ func (s portalSite) probe(i *instance) string {
 
 // tools are the web interfaces that the node has.
 func (i *instance) tools() []tool {
-	local := func(port int) string { return at("127.0.0.1", port) }
 	var out []tool
 	add := func(on bool, t tool) {
 		if on {
 			out = append(out, t)
 		}
 	}
-	add(i.GrafanaEnabled, tool{Path: "ui", Server: at(i.grafanaIP(), i.GrafanaPort), Login: true, Websocket: true, Keep: true})
-	add(i.VmetricsEnabled, tool{Path: "vmetrics", Server: local(i.VmetricsPort)})
-	add(i.VlogsEnabled, tool{Path: "vlogs", Server: local(i.VlogsPort)})
-	add(i.VtracesEnabled, tool{Path: "vtraces", Server: local(i.VtracesPort)})
-	add(i.VmalertEnabled, tool{Path: "vmalert", Server: local(i.VmalertPort)})
-	add(i.AlertmanagerEnabled, tool{Path: "alertmgr", Server: local(i.AlertmanagerPort)})
-	add(i.BlackboxEnabled, tool{Path: "blackbox", Server: local(i.BlackboxPort)})
+	add(i.GrafanaEnabled, tool{Path: "ui", Server: i.self(i.GrafanaPort), Login: true, Websocket: true, Keep: true,
+		Identify: i.identifies()})
+	add(i.VmetricsEnabled, tool{Path: "vmetrics", Server: i.self(i.VmetricsPort), UI: "vmui/"})
+	add(i.VlogsEnabled, tool{Path: "vlogs", Server: i.self(i.VlogsPort), UI: "select/vmui/"})
+	add(i.VtracesEnabled, tool{Path: "vtraces", Server: i.self(i.VtracesPort), UI: "select/vmui/"})
+	add(i.VmalertEnabled, tool{Path: "vmalert", Server: i.self(i.VmalertPort)})
+	add(i.AlertmanagerEnabled, tool{Path: "alertmgr", Server: i.self(i.AlertmanagerPort)})
+	add(i.BlackboxEnabled, tool{Path: "blackbox", Server: i.self(i.BlackboxPort)})
 	return out
 }
+
+// identifies reports whether Grafana hears from the portal who asks, which has
+// to know that itself.
+func (i *instance) identifies() bool { return i.GrafanaAuthProxy && len(i.NginxUsers) > 0 }
 
 // open reports whether endpoint is a tool of an infra node that asks nobody for
 // a password.
 func (i *instance) open(endpoint string) bool {
+	return i.leads(endpoint, func(other *instance) []int {
+		return []int{other.VmetricsPort, other.VlogsPort, other.VtracesPort, other.VmalertPort,
+			other.AlertmanagerPort, other.BlackboxPort, other.NginxExporterPort}
+	})
+}
+
+// leads reports whether endpoint is one of some ports of an infra node.
+func (i *instance) leads(endpoint string, ports func(*instance) []int) bool {
 	host, port, err := net.SplitHostPort(endpoint)
 	n, _ := strconv.Atoi(port)
 	if err != nil {
@@ -109,8 +125,7 @@ func (i *instance) open(endpoint string) bool {
 		if host != other.ip() && host != "127.0.0.1" && host != "localhost" {
 			continue
 		}
-		if slices.Contains([]int{other.VmetricsPort, other.VlogsPort, other.VtracesPort, other.VmalertPort,
-			other.AlertmanagerPort, other.BlackboxPort, other.NginxExporterPort}, n) {
+		if slices.Contains(ports(other), n) {
 			return true
 		}
 	}
@@ -125,6 +140,7 @@ func (i *instance) siteFile(s portalSite) []byte {
 		return []byte(module.Managed + "\n" + i.expand(string(text)))
 	}
 	endpoint := i.expand(s.Endpoint)
+	identify := i.identifies() && i.leads(endpoint, func(other *instance) []int { return []int{other.GrafanaPort} })
 	data := map[string]any{
 		"Site": s.Portal, "Name": s.name, "Names": strings.Join(s.names(), " "),
 		"Plain": i.plain(s), "Encrypted": i.encrypted(s), "Port": i.NginxPort, "SSLPort": i.NginxSSLPort,
@@ -133,6 +149,7 @@ func (i *instance) siteFile(s portalSite) []byte {
 		"Users": nginxUsers, "Root": i.NginxHome, "Realm": cmp.Or(s.Realm, "Restricted"),
 		"Config": indent(s.Config, "    "), "Log": "", "Networks": i.intranet(), "Own": i.ip(),
 		"Endpoint": endpoint, "Restricted": !s.Auth && i.open(endpoint),
+		"Identify": identify, "Asks": s.Auth || identify && s.name != "home",
 		"Proxies": nginxProxies, "Tools": i.tools(), "Index": s.Index == nil || *s.Index, "Page": s.Path,
 	}
 	kind := "site-proxy.conf.tmpl"

@@ -6,6 +6,7 @@ import (
 
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
+	"pigsty/internal/module/etcd"
 	"pigsty/internal/module/node"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -37,7 +38,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			continue
 		}
 		b := plan.NewBuilder(i.Host.Name(), moduleName).Tag("infra_rm")
-		i.deregister(b.Tag("deregister"))
+		b.Tag("deregister", "rm_ds").Add(&resource.Absent{Path: grafanaSources})
 		stop := b.Tag("service")
 		var stopped []string
 		for _, name := range services {
@@ -48,37 +49,31 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		i.removeEnvironment(b.Tag("env"))
 		i.removeData(b.Tag("data"))
 		pkg := slices.Concat(nginxPackages, dnsmasqPackages, vmetricsPackages, []string{"vmutils"}, vlogsPackages, vtracesPackages,
-			alertmanagerPackages, blackboxPackages, exporterPackages, grafanaPackages)
+			alertmanagerPackages, blackboxPackages, exporterPackages, grafanaPlugins, grafanaPackages)
 		b.Tag("package").Add(&resource.PackagesAbsent{Names: pkg})
 		out = append(out, b.Steps()...)
 	}
 	return out
 }
 
-// deregister takes the node out of what other infra nodes watch. Its own list
-// goes with its data.
-func (i *instance) deregister(b *plan.Builder) {
-	for _, kind := range []string{"infra", "http", "tcp"} {
-		b.Tag("rm_metrics").Add(&resource.Prune{Dir: home + "/targets/" + kind, Glob: "*" + i.name() + ".yml", Header: module.Managed})
-	}
-	b.Tag("rm_ds").Add(&resource.Absent{Path: grafanaSources})
-}
-
 // removeConfig removes what configures services, and puts back what of the
-// distribution's it took the place of.
+// distribution's it took the place of. What others put there stays.
 func (i *instance) removeConfig(b *plan.Builder) {
 	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", nginxUsers,
-		node.ChronyDir(i.Host) + "/" + timeServer, nginxDropin, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+		node.ChronyDir(i.Host) + "/" + timeServer, nginxDropin, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
 		b.Add(&resource.Absent{Path: file})
 	}
-	for _, file := range []string{nginxConfig, dnsConfig, alertConfig, blackboxConfig} {
+	if module.Params[etcd.Params](i.Host).EtcdSeq == nil {
+		b.Add(&resource.Absent{Path: "/etc/profile.d/etcdctl.sh"})
+	}
+	for _, file := range []string{nginxConfig, dnsConfig, alertConfig, blackboxConfig, grafanaConfig} {
 		b.Add(&resource.Original{Path: file, Header: module.Managed})
 	}
 	for _, name := range services {
 		b.Add(&resource.Absent{Path: "/etc/default/" + name}, &resource.Absent{Path: "/etc/systemd/system/" + name + ".service"})
 	}
 	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed})
-	for _, dir := range []string{"/etc/grafana", nginxCerts, nginxProxies, dnsRecords} {
+	for _, dir := range []string{nginxCerts, nginxProxies, dnsRecords} {
 		b.Add(&resource.Absent{Path: dir, Tree: true})
 	}
 }

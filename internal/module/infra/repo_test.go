@@ -1,9 +1,13 @@
 package infra
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
@@ -39,7 +43,7 @@ all:
 
 	var build *repo.Build
 	for _, step := range steps(s, s.Hosts()) {
-		if b, ok := step.Resource.(*repo.Build); ok {
+		if b, ok := step.Resource.(*repo.Build); ok && b.Dir == "/www/pigsty" {
 			build = b
 			if !step.Early || !slices.Contains(step.Tags, "repo_pkg") {
 				t.Errorf("the step is early %v and has tags %v", step.Early, step.Tags)
@@ -64,13 +68,97 @@ all:
 	if len(build.Upstreams) != 1 || build.Upstreams[0] != (repo.Upstream{Name: "pgdg", URL: "http://apt.example.org/pg trixie-pgdg main", Key: "/etc/pgdg.asc"}) || build.Base {
 		t.Errorf("upstreams %v, base %v", build.Upstreams, build.Base)
 	}
-	for host, want := range map[string]string{"10.0.0.1": "file:///www/pigsty", "10.0.0.2": "http://10.0.0.1:8080/pigsty", "10.0.0.3": ""} {
+	for host, want := range map[string]string{"10.0.0.1": "file:///www/pigsty", "10.0.0.2": "http://10.0.0.1:8080/pigsty", "10.0.0.3": "http://10.0.0.1:8080/pigsty-bookworm-x86_64"} {
 		got := ""
 		if r := s.Repository(s.Host(host)); r != nil {
 			got = r.URL
-			if !strings.HasSuffix(r.After[0], build.Key()) {
+			if !strings.Contains(r.After[0], build.Key()) {
 				t.Errorf("%s comes after %v", host, r.After)
 			}
+		}
+		if got != want {
+			t.Errorf("%s uses %q, want %q", host, got, want)
+		}
+	}
+}
+
+// An inventory with two releases, two major versions of PostgreSQL and EL: each
+// host finds a repository for its system, with all that hosts of that system want.
+func TestMixedRepositories(t *testing.T) {
+	src := inventory.Source{Name: "test", Data: []byte(`
+all:
+  children:
+    infra: { hosts: { 10.0.0.1: { infra_seq: 1 }, 10.0.0.2: { infra_seq: 2 } } }
+    etcd: { hosts: { 10.0.0.1: { etcd_seq: 1 } } }
+    pg-old: { hosts: { 10.0.0.3: { pg_seq: 1, pg_role: primary }, 10.0.0.4: { pg_seq: 2, pg_role: replica } }, vars: { pg_cluster: pg-old, pg_version: 16 } }
+    pg-new: { hosts: { 10.0.0.5: { pg_seq: 1, pg_role: primary } }, vars: { pg_cluster: pg-new, pg_version: 17 } }
+    pg-el: { hosts: { 10.0.0.6: { pg_seq: 1, pg_role: primary } }, vars: { pg_cluster: pg-el, pg_version: 17 } }
+    pg-ubuntu: { hosts: { 10.0.0.7: { pg_seq: 1, pg_role: primary } }, vars: { pg_cluster: pg-ubuntu, pg_version: 17 } }
+  vars:
+    repo_modules: infra,node,pgsql
+    repo_extra_packages: [pg16-client]
+    repo_url_packages: [ { name: 'extra-${distro_codename}.tgz', url: 'https://example.org/${releasever}/${arch}/extra.tgz' } ]
+    repo_upstream:
+      - {name: pgdg, module: pgsql, releases: [12, 13], arch: [x86_64], baseurl: {default: 'http://apt.example.org/pg ${distro_codename}-pgdg main'}}
+      - {name: pgdg17, module: pgsql, releases: [9], arch: [x86_64], baseurl: {default: 'http://yum.example.org/17/rhel-$releasever-$basearch'}}
+`)}
+	facts := map[string]resource.Facts{}
+	for host, of := range map[string][4]string{
+		"10.0.0.1": {"debian", "13", "trixie", "deb"}, "10.0.0.2": {"rocky", "9.6", "el9", "rpm"}, "10.0.0.3": {"debian", "12", "bookworm", "deb"},
+		"10.0.0.4": {"debian", "13", "trixie", "deb"}, "10.0.0.5": {"debian", "13", "trixie", "deb"}, "10.0.0.6": {"almalinux", "9.4", "el9", "rpm"},
+		"10.0.0.7": {"ubuntu", "24.04", "noble", "deb"},
+	} {
+		facts[host] = resource.Facts{OS: of[0], Version: of[1], Codename: of[2], Family: of[3], Arch: "x86_64"}
+	}
+	s := moduletest.Site(t, src, facts, node.Declaration(), Declaration(), etcd.Declaration(), pgsql.Declaration())
+	s.Modules, s.RepoKey = []module.Module{node.Module(), Module(), pgsql.Module()}, []byte("key")
+
+	server := regexp.MustCompile(`^postgresql-\d+$|^postgresql\d+-server$`)
+	got, client := map[string]string{}, ""
+	for _, step := range steps(s, s.Hosts()) {
+		if f, ok := step.Resource.(*resource.File); ok && f.Path == "/etc/yum.repos.d/local.repo" {
+			client = string(f.Content())
+		}
+		if trust, ok := step.Resource.(*repo.Trust); ok && (trust.URL != "file:///www/pigsty" || step.Host != "10.0.0.2") {
+			t.Errorf("%s trusts the packages of %s", step.Host, trust.URL)
+		}
+		b, ok := step.Resource.(*repo.Build)
+		if !ok {
+			continue
+		}
+		var servers []string
+		for _, w := range b.Wants {
+			if server.MatchString(w.Name) {
+				servers = append(servers, w.Name)
+			}
+		}
+		slices.Sort(servers)
+		var upstreams []string
+		for _, u := range b.Upstreams {
+			upstreams = append(upstreams, u.URL)
+		}
+		got[step.Host+" "+b.Dir] = fmt.Sprintf("for %q from %v, %s: %v", b.For, upstreams, b.Files[0].Name, servers)
+	}
+	want := map[string]string{
+		"10.0.0.1 /www/pigsty":                 `for "" from [http://apt.example.org/pg trixie-pgdg main], extra-trixie.tgz: [postgresql-16 postgresql-17]`,
+		"10.0.0.1 /www/pigsty-bookworm-x86_64": `for "debian 12 x86_64" from [http://apt.example.org/pg bookworm-pgdg main], extra-bookworm.tgz: [postgresql-16]`,
+		"10.0.0.2 /www/pigsty":                 `for "" from [http://yum.example.org/17/rhel-9.6-$basearch], extra-el9.tgz: [postgresql17-server]`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for _, line := range []string{"baseurl=file:///www/pigsty", "gpgcheck=1", "repo_gpgcheck=1", "gpgkey=file:///etc/pki/rpm-gpg/pigsty.asc"} {
+		if !strings.Contains(client, "\n"+line+"\n") {
+			t.Errorf("%s is not in\n%s", line, client)
+		}
+	}
+	for host, want := range map[string]string{
+		"10.0.0.1": "file:///www/pigsty", "10.0.0.2": "file:///www/pigsty", "10.0.0.3": "http://10.0.0.1:80/pigsty-bookworm-x86_64",
+		"10.0.0.4": "http://10.0.0.1:80/pigsty", "10.0.0.5": "http://10.0.0.1:80/pigsty", "10.0.0.6": "http://10.0.0.2:80/pigsty", "10.0.0.7": "",
+	} {
+		got := ""
+		if r := s.Repository(s.Host(host)); r != nil {
+			got = r.URL
 		}
 		if got != want {
 			t.Errorf("%s uses %q, want %q", host, got, want)

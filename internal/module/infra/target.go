@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"pigsty/internal/module"
-	"pigsty/internal/module/etcd"
 	"pigsty/internal/module/node"
 	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
@@ -52,11 +51,15 @@ func (i *instance) register(b *plan.Builder) {
 		prune := &resource.Prune{Dir: dir, Glob: "*.yml", Header: module.Managed}
 		for _, name := range slices.Sorted(maps.Keys(files[kind])) {
 			prune.Keep = append(prune.Keep, name+".yml")
-			b.Add(resource.NewFile(dir+"/"+name+".yml", targetText(files[kind][name]),
-				resource.OwnedBy("victoria", groupName), resource.Mode(0o640)))
+			b.Add(targetFile(kind, name, files[kind][name]))
 		}
 		b.Add(prune)
 	}
+}
+
+// targetFile is the file of some targets.
+func targetFile(kind, name string, list []target) *resource.File {
+	return resource.NewFile(home+"/targets/"+kind+"/"+name+".yml", targetText(list), resource.OwnedBy("victoria", groupName), resource.Mode(0o640))
 }
 
 // targetText writes targets in the form of Prometheus's file_sd.
@@ -83,20 +86,8 @@ func quote(text string) string {
 func allTargets(s *module.Site) targetFiles {
 	return module.Derive(s, func(s *module.Site) targetFiles {
 		f := targetFiles{}
-		for _, h := range s.Hosts() {
-			f.node(h)
-		}
-		for _, i := range instances(s) {
-			f.infra(i)
-		}
-		for _, in := range etcd.Module().Instances(s, s.Hosts()) {
-			p := module.Params[etcd.Params](in.Host)
-			f.add("etcd", in.Name, at(in.Host.Name(), p.EtcdPort), "ip", in.Host.Name(), "ins", in.Name, "cls", in.Cluster)
-		}
-		for _, c := range pgsql.Clusters(s) {
-			for _, m := range c.Members {
-				f.postgres(m)
-			}
+		for _, name := range []string{"NODE", moduleName, "ETCD", "PGSQL"} {
+			f.of(s, name, s.Hosts())
 		}
 		return f
 	})

@@ -30,6 +30,7 @@ type service struct {
 	Files       int      // how many it may have open
 	OOM         bool     // whether the kernel may be told to spare it
 	NoReload    bool     // SIGHUP ends it
+	Needs       []string // keys of what must be there when it starts
 }
 
 // Unit returns the name of the unit.
@@ -59,7 +60,7 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 		resource.NewFile(v.UnitFile(), render("service.tmpl", v)),
 	)
 	unit := &resource.Unit{Name: v.Unit(), Enabled: true, Running: true, RestartOn: []string{v.EnvFile(), v.UnitFile()},
-		After: []string{"user " + v.User, "link " + v.Program}}
+		After: slices.Concat(v.Needs, []string{"user " + v.User, "link " + v.Program})}
 	for _, dir := range v.Paths {
 		unit.After = append(unit.After, "dir "+dir)
 	}
@@ -68,7 +69,7 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 	} else {
 		unit.ReloadOn = reload
 	}
-	launch.Add(unit, &resource.Condition{Name: v.Name + " answers", TCP: at("127.0.0.1", v.Port), Unit: v.Unit(), Timeout: startTimeout})
+	launch.Add(unit, &resource.Condition{Name: v.Name + " answers", TCP: i.self(v.Port), Unit: v.Unit(), Timeout: startTimeout})
 }
 
 // startTimeout is how long a service may take to answer: one with much data

@@ -70,7 +70,7 @@ func (i *instance) store(b *plan.Builder, v service, dir string, port int, clean
 // infra node; those are one cluster, which sends each alert once.
 func (i *instance) vmalert(b *plan.Builder) {
 	v := service{Name: "vmalert", Description: "vmalert, which evaluates rules", User: "victoria", Program: "/usr/bin/vmalert", Port: i.VmalertPort, Options: i.VmalertOptions}
-	metrics := "http://" + at("127.0.0.1", i.VmetricsPort)
+	metrics := "http://" + i.self(i.VmetricsPort)
 	v.Arguments = append(listening("-httpListenAddr=", i.listen(i.VmalertPort)),
 		"-datasource.url="+metrics, "-remoteRead.url="+metrics, "-remoteWrite.url="+metrics,
 		"-rule="+rulesDir+"/*.yml", "-evaluationInterval="+i.VmetricsScrapeInterval, "-disableAlertgroupLabel")
@@ -103,7 +103,7 @@ func (i *instance) scrapeConfig() []byte {
 	return render("prometheus.yml.tmpl", map[string]any{
 		"Interval": i.VmetricsScrapeInterval, "Timeout": i.VmetricsScrapeTimeout,
 		"Path": i.ExporterMetricsPath, "Targets": home + "/targets",
-		"Blackbox": at("127.0.0.1", i.BlackboxPort), "CA": caFile,
+		"Blackbox": i.self(i.BlackboxPort), "CA": caFile,
 		"Probes": []map[string]string{
 			{"Job": "ping", "Module": "icmp"}, {"Job": "http", "Module": "http_2xx"}, {"Job": "tcp", "Module": "tcp_connect"},
 		},

@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func number(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+// infraDamage does harm to one thing of each part of an infra node.
+const infraDamage = `rm /etc/profile.d/pglog.sh /etc/pki/infra.crt /etc/dnsmasq.d/pigsty/default /infra/rules/etcd.yml /infra/targets/ping/NODE.yml
+gpasswd -d nginx infra
+chmod 700 /infra/datasources
+echo hello > /www/index.html
+for f in /etc/nginx/conf.d/metrics.conf /etc/default/nginx_exporter /infra/prometheus.yml /etc/default/alertmanager /etc/blackbox.yml; do echo '# damage' >> $f; done`
+
+// infraParts are the tags of runbooks with what each finds of the damage, and
+// nothing else.
+var infraParts = []struct {
+	tags  string
+	finds []string
+}{
+	{"infra_env", []string{"file /etc/profile.d/pglog.sh"}},
+	{"env_pgadmin", nil},
+	{"infra_pkg", nil},
+	{"infra_user", []string{"user nginx"}},
+	{"infra_dir", []string{"dir /infra/datasources"}},
+	{"infra_cert", []string{"cert /etc/pki/infra.crt"}},
+	{"dns", []string{"file /etc/dnsmasq.d/pigsty/default", "unit dnsmasq.service"}},
+	{"dns_config", nil},
+	{"dns_record", []string{"file /etc/dnsmasq.d/pigsty/default", "unit dnsmasq.service"}},
+	{"nginx", []string{"file /data/nginx/index.html", "file /etc/default/nginx_exporter", "file /etc/nginx/conf.d/metrics.conf",
+		"unit nginx.service", "unit nginx_exporter.service"}},
+	{"nginx_index", []string{"file /data/nginx/index.html"}},
+	{"nginx_config,nginx_reload", []string{"file /etc/nginx/conf.d/metrics.conf", "unit nginx.service"}},
+	{"nginx_cert", nil},
+	{"nginx_exporter", []string{"file /etc/default/nginx_exporter", "unit nginx_exporter.service"}},
+	{"victoria", []string{"file /infra/prometheus.yml", "file /infra/rules/etcd.yml", "unit vmalert.service", "unit vmetrics.service"}},
+	{"vmetrics_config,vmetrics_launch", []string{"file /infra/prometheus.yml", "unit vmetrics.service"}},
+	{"vlogs_config,vlogs_launch", nil},
+	{"vmalert", []string{"file /infra/rules/etcd.yml", "unit vmalert.service"}},
+	{"alertmanager", []string{"file /etc/default/alertmanager", "unit alertmanager.service"}},
+	{"blackbox", []string{"file /etc/blackbox.yml", "unit blackbox_exporter.service"}},
+	{"grafana", nil},
+	{"grafana_plugin", nil},
+	{"infra_register", []string{"file /infra/targets/ping/NODE.yml"}},
+	{"repo_upstream", nil},
+}
+
+// infraTags plans each part alone on a node of which something of every part is
+// damaged, and applies some.
+func infraTags(t *testing.T, w *world) {
+	here := strings.NewReplacer("NODE", w.addr(11))
+	w.on(t, 11, here.Replace(infraDamage))
+	for _, part := range infraParts {
+		var want []string
+		for _, key := range part.finds {
+			want = append(want, here.Replace(key))
+		}
+		if got := w.found(t, "infra", "-l", w.addr(11), "-t", part.tags); !slices.Equal(got, want) {
+			t.Errorf("-t %s finds\n%q, not\n%q", part.tags, got, want)
+		}
+	}
+	for tags, want := range map[string][]string{
+		"nginx_index":    {"change file /data/nginx/index.html"},
+		"infra_register": {"create file /infra/targets/ping/" + w.addr(11) + ".yml"},
+		"dns":            {"create file /etc/dnsmasq.d/pigsty/default"},
+	} {
+		r := w.must(t, "infra", "-l", w.addr(11), "-t", tags)
+		if got := changed(r.out); !slices.Equal(got, want) {
+			t.Errorf("-t %s does %q, not %q", tags, got, want)
+		}
+	}
+	w.must(t, "infra")
+	w.settled(t)
+}
+
+// found returns the keys of what a plan would change, sorted.
+func (w *world) found(t *testing.T, args ...string) []string {
+	t.Helper()
+	r := w.must(t, append([]string{"plan", "--json"}, args...)...)
+	var keys []string
+	lines := bufio.NewScanner(strings.NewReader(r.out))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var record struct {
+			Type, Step string
+			Change     struct{ Action string }
+		}
+		if json.Unmarshal(lines.Bytes(), &record) == nil && record.Type == "step" && record.Change.Action != "" {
+			keys = append(keys, record.Step)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// infraClean deletes metrics.
+func infraClean(t *testing.T, w *world) {
+	r := w.pigsty(t, "infra", "-l", w.addr(11), "-t", "vmetrics_clean")
+	if r.status == 0 || !strings.Contains(r.out, `--yes "absent /infra/metrics"`) {
+		t.Errorf("-t vmetrics_clean is not refused: %d\n%s", r.status, r.out)
+	}
+	w.must(t, "infra", "-l", w.addr(11), "-t", "vmetrics_clean", "--yes", "absent /infra/metrics")
+	got, err := w.ask(11, `count_over_time(up{job="etcd"}[10m] offset 1m)`, "ins")
+	if err != nil || got["etcd-1"] != "" {
+		t.Errorf("metrics are still there: %v %v", got, err)
+	}
+	w.settled(t)
+}
+
+// infraRegister runs plays on one host: infra nodes beyond -l get to know of it,
+// and nothing else is done to them.
+func infraRegister(t *testing.T, w *world) {
+	node, page := "file /infra/targets/node/"+w.addr(11)+".yml", "file /etc/nginx/conf.d/haproxy/location-meta-2.conf"
+	w.on(t, 10, "rm /etc/profile.d/pglog.sh "+strings.TrimPrefix(node, "file ")+" "+strings.TrimPrefix(page, "file ")+" /etc/dnsmasq.d/pigsty/nodes.hosts")
+	r := w.must(t, "plan", "node", "-l", w.addr(11))
+	if !strings.Contains(r.out, w.addr(10)+"  meta-1  registration only") {
+		t.Errorf("the plan does not say what it is about on %s:\n%s", w.addr(10), r.out)
+	}
+	r = w.must(t, "node", "-l", w.addr(11))
+	got := changed(r.out)
+	slices.Sort(got)
+	if want := []string{"create file /etc/dnsmasq.d/pigsty/nodes.hosts", "create " + page, "create " + node}; !slices.Equal(got, want) {
+		t.Errorf("changed %q, not %q", got, want)
+	}
+	w.on(t, 10, "test ! -e /etc/profile.d/pglog.sh")
+
+	if got := w.found(t, "node-rm", "-l", w.addr(11), "-t", "node_deregister"); len(got) != 10 { // on each infra node two files of targets, two of its page, and nginx
+		t.Errorf("node-rm deregisters %q", got)
+	}
+	if r := w.must(t, "etcd-rm", "-t", "etcd_deregister"); len(changed(r.out)) != 2 {
+		t.Errorf("etcd-rm deregisters %q", changed(r.out))
+	}
+	if r := w.must(t, "etcd", "-t", "etcd_register"); len(changed(r.out)) != 2 {
+		t.Errorf("etcd registers %q", changed(r.out))
+	}
+	w.must(t, "infra")
+	w.settled(t)
+}
+
+func infraRemoved(t *testing.T, w *world) {
+	if r := w.pigsty(t, "infra-rm", "-l", w.addr(11)); r.status == 0 || !strings.Contains(r.out, "--yes infra-2") {
+		t.Errorf("infra-rm does not ask: %d\n%s", r.status, r.out)
+	}
+	w.must(t, "infra-rm", "-l", w.addr(11), "-t", "service", "--yes", "infra-2")
+	w.on(t, 11, "! systemctl is-active vmetrics nginx dnsmasq | grep -x active && test -d /infra/metrics")
+	w.must(t, "infra-rm", "-l", w.addr(11), "--yes", "infra-2")
+	w.on(t, 11, `test ! -e /infra -a ! -e /data/infra -a ! -e /www -a ! -e /etc/pki/infra.key && ! dpkg -l nginx victoria-metrics 2>/dev/null | grep ^ii && ! grep -q dbuser_dba ~/.pgpass`)
+	w.on(t, 10, "test -e /infra/targets/infra/infra-1.yml -a ! -e /infra/targets/infra/infra-2.yml")
+	one := strings.Replace(twoInfra, "    NET.11: { infra_seq: 2, nodename: meta-2 }\n", "", 1)
+	w.inventory(t, one+"\nspare: { hosts: { NET.11: { nodename: meta-2 } } }", w.vars(nil)...)
+	w.must(t, "deploy")
+	w.settled(t)
+}
