@@ -31,6 +31,7 @@ type operation struct {
 	name, args, short, long, example string
 	members                          int  // how many members may be named: -1 for any number
 	asks                             bool // whether it always interrupts something, so that it must be consented to
+	alone                            bool // whether it can do without Patroni
 	flags                            func(c *cobra.Command, f *pgFlags)
 	// steps says what to do, from how the cluster is seen to be.
 	steps func(o *operating) ([]*plan.Step, error)
@@ -95,7 +96,7 @@ member's name, or for --yes MEMBER where there is no terminal.`,
 		example: "  pigsty pg resume pg-test",
 	},
 	{
-		name: "backup", args: "CLUSTER", short: "Make a backup now, on the leader", steps: backup,
+		name: "backup", args: "CLUSTER", short: "Make a backup now, on the leader", steps: backup, alone: true,
 		long: `Backup has pgBackRest back the leader up into its repository. It interrupts
 nothing, and reads the whole data directory. An incr or diff backup becomes a
 full one where there is none to build on.`,

@@ -88,6 +88,7 @@ func (a *app) pgLook(ctx context.Context, command string, names []string, show f
 	failed := 0
 	for i, o := range all {
 		o.run = all[0].run
+		o.cluster = pgsql.Named(o.site, o.cluster.Name) // now with facts
 		if i > 0 && !a.json {
 			fmt.Fprintln(a.out)
 		}
@@ -95,6 +96,9 @@ func (a *app) pgLook(ctx context.Context, command string, names []string, show f
 			if err := look(); err != nil { // what the hosts say counts even if Patroni says nothing
 				failed++
 				fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
+			}
+			if o.cluster.Standalone() {
+				break
 			}
 		}
 	}
@@ -152,7 +156,17 @@ func memberRows(c *pgsql.Cluster, seen patroni.Cluster) []memberRow {
 	return rows
 }
 
-func (o *operating) list() error { return o.printMembers(o.cluster, o.seen) }
+func (o *operating) list() error {
+	if err := o.printMembers(o.cluster, o.seen); err != nil || o.app.json {
+		return err
+	}
+	if _, led := o.seen.Leader(); led && o.cluster.KeepsOwnBackups() {
+		if it, err := o.look(o.cluster.FirstBackup()); err == nil && it.Change.Note != "" {
+			fmt.Fprintln(o.app.out, it.Change.Note)
+		}
+	}
+	return nil
+}
 
 func (o *operating) printMembers(c *pgsql.Cluster, seen patroni.Cluster) error {
 	a := o.app
@@ -214,7 +228,7 @@ func (o *operating) status() error {
 	leader, _ := o.seen.Leader()
 	for _, name := range pgsql.Names(nil, o.cluster) {
 		row := backupRow{Type: "backups", Cluster: o.cluster.Name, Member: name}
-		seen, err := o.backups(o.cluster.Member(name))
+		seen, err := o.backups(o.cluster.Member(name), nil)
 		if err != nil {
 			row.Error = err.Error()
 		}

@@ -57,7 +57,7 @@ func (a *app) operate(ctx context.Context, op operation, f *pgFlags, args []stri
 		return err
 	}
 	defer o.close()
-	if err := o.view(); err != nil {
+	if err := o.view(); err != nil && !(op.alone && o.cluster.Standalone()) {
 		return err
 	}
 	steps, err := op.steps(o)
@@ -217,9 +217,10 @@ func (o *operating) outcome(ctx context.Context, s *engine.Summary, path string)
 	return o.report(ctx, s, path)
 }
 
-// backups observes the backups that m's repository has.
-func (o *operating) backups(m *pgsql.Member) (postgres.BackupsSeen, error) {
-	it, err := o.look(m.Backups())
+// backups observes the backups that m's repository has, and what a recovery of
+// them asks about, unless that is nil.
+func (o *operating) backups(m *pgsql.Member, recovery *pgsql.PITR) (postgres.BackupsSeen, error) {
+	it, err := o.look(m.Backups(recovery))
 	if err != nil {
 		return postgres.BackupsSeen{}, fmt.Errorf("%s: %w", m.Instance(), err)
 	}
@@ -228,6 +229,10 @@ func (o *operating) backups(m *pgsql.Member) (postgres.BackupsSeen, error) {
 
 // view observes how the cluster is.
 func (o *operating) view() error {
+	if o.cluster.Standalone() {
+		return status(exitInvalid, "%s: cluster %s runs without Patroni (patroni_mode: remove), which does all of this; `pigsty status` shows how it is",
+			o.cluster.Hosts()[0].At("patroni_mode"), o.cluster.Name)
+	}
 	it, err := o.look(o.cluster.View())
 	if err == nil {
 		o.seen, err = patroni.Seen(it.Change)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"pigsty/internal/module/pgsql"
 	"pigsty/internal/plan"
 )
 
@@ -60,6 +61,35 @@ func backup(o *operating) ([]*plan.Step, error) {
 	if !slices.Contains([]string{"full", "diff", "incr"}, o.kind) {
 		return nil, fmt.Errorf("--type must be full, diff or incr, not %q", o.kind)
 	}
+	m, err := o.leading()
+	if err != nil {
+		return nil, err
+	}
+	seen, err := o.backups(m, nil)
+	if err != nil {
+		return nil, err
+	}
+	if seen.Problem != "" {
+		return nil, fmt.Errorf("the backups of %s cannot be read: %s", m.Instance(), seen.Problem)
+	}
+	newest := ""
+	if n := len(seen.Sets); n > 0 {
+		newest = seen.Sets[n-1].Label
+	}
+	return o.cluster.Backup(o.kind, newest), nil
+}
+
+// leading returns the member that leads: as Patroni says, or where it was taken
+// away, the one whose server is no replica.
+func (o *operating) leading() (*pgsql.Member, error) {
+	if o.cluster.Standalone() {
+		for _, m := range o.cluster.Members {
+			if seen, err := o.backups(m, nil); err == nil && seen.Server.Running && !seen.Server.Replica {
+				return m, nil
+			}
+		}
+		return nil, fmt.Errorf("no server of %s that was reached runs as a primary; `pigsty status` shows how they are", o.cluster.Name)
+	}
 	leader, led := o.seen.Leader()
 	if !led {
 		return nil, fmt.Errorf("%s has no leader to back up; `pigsty pg list %s` shows how its members are", o.cluster.Name, o.cluster.Name)
@@ -68,16 +98,5 @@ func backup(o *operating) ([]*plan.Step, error) {
 	if m == nil {
 		return nil, fmt.Errorf("%s leads %s, and the inventory has no such member", leader.Name, o.cluster.Name)
 	}
-	seen, err := o.backups(m)
-	if err != nil {
-		return nil, err
-	}
-	if seen.Problem != "" {
-		return nil, fmt.Errorf("the backups of %s cannot be read: %s", leader.Name, seen.Problem)
-	}
-	newest := ""
-	if n := len(seen.Sets); n > 0 {
-		newest = seen.Sets[n-1].Label
-	}
-	return o.cluster.Backup(o.kind, newest), nil
+	return m, nil
 }

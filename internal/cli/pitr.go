@@ -75,7 +75,7 @@ What to restore may also stand in the inventory as pg_pitr, or come with -e.`,
 	flags.BoolVar(&f.exclusive, "exclusive", false, "stop just before the target")
 	flags.StringVar(&f.set, "set", "", "start from the backup with this `LABEL`; the newest before the target unless given")
 	flags.StringVar(&f.backup, "backup", "", "the same as --set `LABEL`")
-	flags.StringVar(&f.tline, "timeline", "", "follow this `TIMELINE`; the latest unless given")
+	flags.StringVar(&f.tline, "timeline", "", "follow this `TIMELINE`: a number, latest (unless given), or current for the backup's own")
 	flags.StringVar(&f.member, "member", "", "restore this `MEMBER`; the leader unless given")
 	flags.BoolVar(&f.preview, "plan", false, "only say what would be restored, from what, and what is lost")
 	flags.BoolVarP(&f.check, "check", "C", false, "the same as --plan")
@@ -190,12 +190,13 @@ func (o *operating) recovery(member string) (*pgsql.Recovery, error) {
 	if o.cluster.Standalone() {
 		return nil, status(exitInvalid, "cluster %s runs without Patroni (patroni_mode: remove), which a restore would bring back; restore by hand with pgbackrest", o.cluster.Name)
 	}
+	target, _ := o.cluster.Wanted()
 	seen := map[*pgsql.Member]postgres.BackupsSeen{}
 	for _, m := range o.cluster.Members {
 		if err := o.fleet.Err(m.Name()); err != nil {
 			return nil, status(exitHosts, "%s is not reached: %v; every member must stop for a restore: bring it back, or take it out of the inventory", m.Instance(), err)
 		}
-		found, err := o.backups(m)
+		found, err := o.backups(m, target)
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +206,6 @@ func (o *operating) recovery(member string) (*pgsql.Recovery, error) {
 	if err := o.view(); err == nil {
 		view = &o.seen
 	}
-	target, _ := o.cluster.Wanted()
 	r, err := o.cluster.Recover(target, view, member, seen)
 	if err != nil {
 		return nil, fmt.Errorf("%w; nothing was changed", err)
@@ -225,11 +225,12 @@ func (o *operating) show(r *pgsql.Recovery) error {
 			Target   string             `json:"target"`
 			Backup   postgres.BackupSet `json:"backup"`
 			WALMax   string             `json:"wal_max"`
-			Timeline int                `json:"timeline"`
+			Timeline int                `json:"timeline"`        // the server's
+			Follows  int                `json:"target_timeline"` // 0 for the backup's
 			Lost     string             `json:"lost"`
 			Stops    []string           `json:"stops"`
 			Phase    string             `json:"phase,omitempty"`
-		}{"recovery", r.Cluster.Name, r.Member.Instance(), r.Target.Words(), r.Set, r.Seen.WALMax, r.Seen.Server.Timeline, r.Lost(), r.Stops(), r.Phase})
+		}{"recovery", r.Cluster.Name, r.Member.Instance(), r.Target.Words(), r.Set, r.Seen.WALMax, r.Seen.Server.Timeline, r.Line.ID, r.Lost(), r.Stops(), r.Phase})
 	}
 	fmt.Fprintf(a.out, "%s is restored on %s to %s\n", r.Cluster.Name, r.Member.Instance(), r.Target.Words())
 	line := func(name, format string, args ...any) {
@@ -240,9 +241,7 @@ func (o *operating) show(r *pgsql.Recovery) error {
 	}
 	line("backup", "%s (%s, ended %s, %d MB)", r.Set.Label, r.Set.Type, r.Set.Stop.UTC().Format(time.DateTime+"Z07:00"), r.Set.Size>>20)
 	line("WAL", "%s to %s, and what is archived until the stop", r.Set.StartWAL, r.Seen.WALMax)
-	if t := r.Seen.Server.Timeline; t > 0 {
-		line("timeline", "%d now; the restored cluster begins a new one", t)
-	}
+	line("timeline", "%s; the restored cluster begins a new one", r.Timeline())
 	line("lost", "%s", r.Lost())
 	line("stops", "%s; nothing is served from then until %s leads again", stops, r.Member.Instance())
 	if len(r.Stops()) > 1 {

@@ -168,6 +168,12 @@ func (r *run) signer() (engine.Signer, error) {
 				CommonName: t.CommonName, Organization: t.Organization, OrganizationalUnit: t.Units, DNSNames: t.DNSNames, IPs: t.IPs,
 				Validity: t.Validity, PublicKey: what, Server: true, Client: true,
 			})
+		case *resource.SSHCert:
+			issuer, err := ca()
+			if err != nil {
+				return nil, err
+			}
+			return issuer.IssueSSH(what, t.Principal, t.User+"@"+t.Principal)
 		case *repo.Build:
 			signing, err := key()
 			if err != nil {
@@ -205,9 +211,16 @@ func (r *run) makeRepoKey() error {
 	if len(r.site.RepoKey) > 0 || !infra.HasRepository(r.site) {
 		return nil
 	}
-	_, created, err := pgp.OpenOrCreate(r.pkiDir(), "software repository of this deployment")
-	if created {
-		fmt.Fprintf(r.app.err, "created the key of the software repository in %s; keep it safe\n", r.pkiDir())
-	}
+	_, err := r.createRepoKey()
 	return err
+}
+
+// createRepoKey returns the key of the deployment's software repository, making
+// one if there is none.
+func (d *deployment) createRepoKey() (*pgp.Key, error) {
+	key, created, err := pgp.OpenOrCreate(d.pkiDir(), "software repository of this deployment")
+	if created {
+		fmt.Fprintf(d.app.err, "created the key of the software repository in %s; keep it safe\n", d.pkiDir())
+	}
+	return key, err
 }

@@ -17,9 +17,15 @@ import (
 	"pigsty/internal/resource"
 )
 
+// rotateFlags say which of the three moves is made, and how.
+type rotateFlags struct {
+	issue, finish bool
+	anyway        bool // without hosts that are not ready for it
+	confirmed     bool
+}
+
 func (a *app) rotateCommand() *cobra.Command {
-	var f runFlags
-	var issue, finish, anyway bool
+	var f rotateFlags
 	c := &cobra.Command{
 		Use:   "rotate-ca",
 		Short: "Replace the deployment's CA, in three moves",
@@ -40,35 +46,25 @@ Certificates that "cert issue" made are renewed with "cert renew NAME".`,
 		Example: "  pigsty cert rotate-ca",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if issue && finish {
+			if f.issue && f.finish {
 				return fmt.Errorf("--issue and --finish are two moves: deploy between them")
 			}
-			if (issue || finish) && !anyway {
-				if err := a.deployedCA(c.Context()); err != nil {
-					return err
-				}
-			}
-			if finish && !f.confirmed {
-				if !isTerminal(a.in) {
-					return errors.New("there is no terminal to ask on: pass -y to destroy the old CA's key without asking")
-				}
-				if err := a.confirm("Drop the old CA and destroy its key?"); err != nil {
-					return err
-				}
-			}
-			return a.rotate(issue, finish)
+			return a.rotate(c.Context(), &f)
 		},
 	}
-	c.Flags().BoolVar(&issue, "issue", false, "have the next CA issue from now on")
-	c.Flags().BoolVar(&finish, "finish", false, "drop the old CA")
-	c.Flags().BoolVar(&anyway, "anyway", false, "go on even if hosts lack what the move before brought, or are not reached")
+	c.Flags().BoolVar(&f.issue, "issue", false, "have the next CA issue from now on")
+	c.Flags().BoolVar(&f.finish, "finish", false, "drop the old CA")
+	c.Flags().BoolVar(&f.anyway, "anyway", false, "go on even if hosts lack what the move before brought, or are not reached")
 	c.Flags().BoolVarP(&f.confirmed, "assume-yes", "y", false, "do not ask")
 	return c
 }
 
 // deployedCA returns an error unless every host trusts what the deployment's CA
 // is by now, has its certificates from the one that issues, and uses them.
-func (a *app) deployedCA(ctx context.Context) error {
+func (a *app) deployedCA(ctx context.Context, f *rotateFlags) error {
+	if f.anyway {
+		return nil
+	}
 	r, hosts, err := a.prepare(plan.Request{Plays: a.chosenPlays(nil)})
 	if err != nil {
 		return err
@@ -110,7 +106,7 @@ func (a *app) deployedCA(ctx context.Context) error {
 	return fmt.Errorf("not every host has what the move before brought: run `pigsty deploy` first, or pass --anyway for hosts that are gone\n  %s", strings.Join(lacking, "\n  "))
 }
 
-func (a *app) rotate(issue, finish bool) error {
+func (a *app) rotate(ctx context.Context, f *rotateFlags) error {
 	d, err := a.load(nil)
 	if err != nil {
 		return err
@@ -119,13 +115,15 @@ func (a *app) rotate(issue, finish bool) error {
 		return err
 	}
 	switch {
-	case finish:
-		if err := pki.Finish(d.pkiDir()); err != nil {
+	case f.finish:
+		return a.finishRotation(ctx, d.pkiDir(), f)
+	case f.issue:
+		if err := pki.MaySucceed(d.pkiDir()); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.out, "the old CA is dropped; next: pigsty deploy")
-		return nil
-	case issue:
+		if err := a.deployedCA(ctx, f); err != nil {
+			return err
+		}
 		if err := pki.Succeed(d.pkiDir()); err != nil {
 			return err
 		}
@@ -141,5 +139,28 @@ func (a *app) rotate(issue, finish bool) error {
 		}
 	}
 	fmt.Fprintln(a.out, "the next CA issues from now on; next: pigsty deploy, then pigsty cert rotate-ca --finish")
+	return nil
+}
+
+// finishRotation drops the old CA, which cannot be undone.
+func (a *app) finishRotation(ctx context.Context, dir string, f *rotateFlags) error {
+	if err := pki.MayFinish(dir); err != nil {
+		return err
+	}
+	if err := a.deployedCA(ctx, f); err != nil {
+		return err
+	}
+	if !f.confirmed {
+		if !isTerminal(a.in) {
+			return errors.New("there is no terminal to ask on: pass -y to destroy the old CA's key without asking")
+		}
+		if err := a.confirm("Drop the old CA and destroy its key?"); err != nil {
+			return err
+		}
+	}
+	if err := pki.Finish(dir); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, "the old CA is dropped; next: pigsty deploy")
 	return nil
 }

@@ -20,6 +20,14 @@ const (
 	maxAliased = 2_000_000 // nodes that aliases and merge keys stand for
 )
 
+// Parse reads the one YAML document of src, which is no inventory: a file of
+// another kind that a person wrote.
+func Parse(src Source) (Value, diag.List) {
+	var diags diag.List
+	v, _ := parseYAML(src, &opener{}, &diags)
+	return v, diags
+}
+
 // parseYAML reads the one document of src. It reports false when there is
 // nothing to go on with; why is in diags.
 func parseYAML(src Source, o *opener, diags *diag.List) (Value, bool) {

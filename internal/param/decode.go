@@ -41,6 +41,18 @@ func Decode[T any](c *Catalogue, vars inventory.Vars) (*T, diag.List) {
 	return &out, d.diags
 }
 
+// Object returns v, which messages call name, as T, a struct that is declared as
+// one in a parameter is, and what is wrong with it. It is for files other than
+// inventories.
+func Object[T any](name string, v inventory.Value) (*T, diag.List) {
+	declared := &declaration{objects: map[reflect.Type]*object{}}
+	s := declared.shape(reflect.TypeFor[T](), "", name)
+	out := new(T)
+	var d decoder
+	d.value(reflect.ValueOf(out).Elem(), s, v, &path{name: name})
+	return out, d.diags
+}
+
 // decoder converts values and collects what is wrong with them.
 type decoder struct{ diags diag.List }
 

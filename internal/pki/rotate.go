@@ -102,10 +102,18 @@ func Succeed(dir string) error {
 		return err
 	}
 	defer unlock()
+	if err := MaySucceed(dir); err != nil {
+		return err
+	}
+	return succeed(dir)
+}
+
+// MaySucceed returns an error unless a CA is announced.
+func MaySucceed(dir string) error {
 	if phase, err := PhaseOf(dir); err != nil || phase != Announced {
 		return errors.Join(err, fmt.Errorf("no CA is announced to follow (%s)", phase))
 	}
-	return succeed(dir)
+	return nil
 }
 
 // succeed can be repeated after an interruption at any point: there is a CA at
@@ -136,14 +144,22 @@ func Finish(dir string) error {
 		return err
 	}
 	defer unlock()
-	if phase, err := PhaseOf(dir); err != nil || phase != Issuing {
-		return errors.Join(err, fmt.Errorf("no old CA is left to drop (%s)", phase))
+	if err := MayFinish(dir); err != nil {
+		return err
 	}
 	cert, key := otherPaths(dir, Issuing)
 	if err := os.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.Remove(cert)
+}
+
+// MayFinish returns an error unless there is an old CA that no longer issues.
+func MayFinish(dir string) error {
+	if phase, err := PhaseOf(dir); err != nil || phase != Issuing {
+		return errors.Join(err, fmt.Errorf("no old CA is left to drop (%s)", phase))
+	}
+	return nil
 }
 
 // lockCA locks the directory of the CA of dir.

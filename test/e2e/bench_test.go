@@ -60,6 +60,7 @@ func TestBench(t *testing.T) {
 	w.must(t, "pgsql", "-l", "pg-test")
 	many := best(3, func() time.Duration { return w.must(t, "pgsql", "-l", "pg-test").took })
 	report("nothing to do, 100 users and 100 databases", many, one, "one of each")
+	w.inventory(t, variant(nil))
 
 	for _, hosts := range []int{100, 1000, 5000} {
 		took, memory := validateMany(t, hosts)

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +55,8 @@ func TestOperate(t *testing.T) {
 		{"switchover to a member", switchTo},
 		{"nobody takes over while paused", pausedCluster},
 		{"a replica is copied anew", reinitialize},
+		{"the CA is replaced", replaceCA},
+		{"maintenance by scripts", maintenance},
 		{"the leader fails in the middle of an apply", failoverWithin},
 		{"three members become two", scaleIn},
 	}
@@ -104,12 +108,12 @@ func scaleIn(t *testing.T, w *world) {
 }
 
 // moreUsers and moreDatabases are what an apply is busy with for a while.
-const moreUsers = ", { name: late, password: Late.Test, pgbouncer: true }"
+const moreUsers = ", { name: late, password: Late.Test, pgbouncer: true, roles: [dbrole_readwrite] }"
 
 func moreDatabases() string {
 	var b strings.Builder
 	for n := range 8 {
-		fmt.Fprintf(&b, ", { name: late%d, owner: late, schemas: [one, two] }", n)
+		fmt.Fprintf(&b, ", { name: late%d, owner: late, schemas: [one, two], baseline: slow.sql }", n)
 	}
 	return b.String()
 }
@@ -119,6 +123,13 @@ func moreDatabases() string {
 // could not do; the next one does them.
 func failoverWithin(t *testing.T, w *world) {
 	old := leader(t, w)
+	files := filepath.Join(w.dir, "files")
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(files, "slow.sql"), []byte("CREATE TABLE begun ();\nSELECT pg_sleep(2);\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	w.inventory(t, ofMembers(moreUsers, moreDatabases(), "10", "11", "12"))
 	done := make(chan result)
 	go func() { done <- w.pigsty(t, "apply", "-y") }()
@@ -128,6 +139,11 @@ func failoverWithin(t *testing.T, w *world) {
 		}
 		return nil
 	})
+	select {
+	case r := <-done:
+		t.Fatalf("the apply was done before its leader failed: status %d\n%s", r.status, r.out)
+	default:
+	}
 	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
 	r := <-done
 	t.Logf("the apply ends with status %d after %s", r.status, r.took.Round(100*time.Millisecond))

@@ -38,9 +38,12 @@ func TestPITR(t *testing.T) {
 	}{
 		{"a new cluster is backed up", firstBackup},
 		{"a target out of reach stops nothing", refusedTarget},
+		{"what no archive has stops nothing", refusedWithoutArchive},
 		{"restore to a time", restoreToTime},
-		{"restore to a restore point, cut in the middle", restoreToName},
+		{"restore again, cut in the middle", restoreToName},
 		{"cron runs what pg_crontab says", cronRuns},
+		{"Patroni is taken away, cut in the middle", takenAway},
+		{"and given back", givenBack},
 	}
 	for _, s := range scenarios {
 		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
@@ -84,6 +87,36 @@ func refusedTarget(t *testing.T, w *world) {
 	}
 }
 
+// refusedWithoutArchive breaks the archive, and then has something to lose.
+func refusedWithoutArchive(t *testing.T, w *world) {
+	before := started(t, w, 10)
+	failing := func() string {
+		return w.query(t, 10, "test", "select pg_switch_wal(); select coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) from pg_stat_archiver")
+	}
+	w.on(t, 10, "chmod u-w /pg/backup/archive/pg-test/17-1/0*")
+	eventually(t, time.Minute, "archiving fails", func() error {
+		if got := failing(); !strings.HasSuffix(got, "t") {
+			return errors.New(got)
+		}
+		return nil
+	})
+	for _, target := range []string{`{}`, `{"backup": true}`} {
+		if r := w.pigsty(t, "pgsql-pitr", "-l", "pg-test", "-e", `{"pg_pitr": `+target+`}`, "--yes", "pg-test"); r.status != 1 || !strings.Contains(r.out, "what is asked for may be in no archive: mend the archive first") {
+			t.Errorf("%s: status %d\n%s", target, r.status, r.out)
+		}
+	}
+	w.on(t, 10, "chmod u+w /pg/backup/archive/pg-test/17-1/0*")
+	eventually(t, 2*time.Minute, "archiving works", func() error {
+		if got := failing(); !strings.HasSuffix(got, "f") {
+			return errors.New(got)
+		}
+		return nil
+	})
+	if started(t, w, 10) != before {
+		t.Error("the server was restarted")
+	}
+}
+
 // fill makes a table with a thousand rows.
 func fill(t *testing.T, w *world, table string) {
 	t.Helper()
@@ -104,12 +137,23 @@ func restored(t *testing.T, w *world, table string) {
 	w.settled(t)
 }
 
+// restoreToTime loses a table of which a part is in a tablespace, and makes a
+// backup that leads to nothing but the loss.
 func restoreToTime(t *testing.T, w *world) {
+	for n := byte(10); n <= 11; n++ {
+		w.on(t, n, "install -d -o postgres -g postgres -m 700 /data/fast")
+	}
+	w.query(t, leader(t, w), "test", "create tablespace fast location '/data/fast'")
 	fill(t, w, "kept")
+	w.query(t, leader(t, w), "test", "create index kept_fast on kept (n) tablespace fast")
+	if r := w.pigsty(t, "pgsql-pitr", "-l", "pg-test", "-e", `{"pg_pitr": {"backup": true}}`, "--plan"); r.status != 1 || !strings.Contains(r.out, "a restore writes over its tablespaces, which are elsewhere (/data/fast)") {
+		t.Errorf("backup: true with a tablespace: status %d\n%s", r.status, r.out)
+	}
 	time.Sleep(time.Second)
 	at := w.on(t, 10, "date -u '+%F %T.%N+00'")
 	time.Sleep(time.Second)
 	w.query(t, leader(t, w), "test", "drop table kept")
+	w.must(t, "pg", "backup", "pg-test")
 	plan := w.must(t, "pgsql-pitr", "-l", "pg-test", "--time", at, "--plan")
 	for _, said := range []string{"(incr, ended", "everything committed after", "pg-test-2, pg-test-1; nothing is served", "data loss"} {
 		if !strings.Contains(plan.out, said) {
@@ -119,14 +163,27 @@ func restoreToTime(t *testing.T, w *world) {
 	r := w.must(t, "pgsql-pitr", "-l", "pg-test", "--time", at, "--yes", "pg-test")
 	t.Logf("restored in %s", r.took.Round(100*time.Millisecond))
 	restored(t, w, "kept")
+	if got := w.query(t, 11, "test", "set enable_seqscan to off; select count(*) from kept where n < 11"); got != "10" {
+		t.Errorf("the index in the tablespace finds %s rows on the replica", got)
+	}
 }
 
-// restoreToName kills the command when the files are there, and gives it again.
+// restoreToName restores once more, with nothing but backups of the timeline that
+// the first restore left. It kills the command when the server has recovered,
+// and with it the server, and gives the command again.
 func restoreToName(t *testing.T, w *world) {
 	fill(t, w, "named")
+	given := w.query(t, 10, "postgres", "select to_char(modification - interval '1 second', 'YYYY-MM-DD HH24:MI:SS+00') from pg_stat_file('pg_wal/00000002.history')")
+	if r := w.pigsty(t, "pgsql-pitr", "-l", "pg-test", "--time", given, "--plan"); r.status != 1 || !strings.Contains(r.out, "is on timeline 1, which was given up for 2 at") || !strings.Contains(r.out, "--timeline 1 restores it") {
+		t.Errorf("a moment that the first restore gave up: status %d\n%s", r.status, r.out)
+	}
 	w.query(t, leader(t, w), "test", "select pg_create_restore_point('before the mistake')")
 	w.query(t, leader(t, w), "test", "drop table named")
 	args := []string{"pgsql-pitr", "-l", "pg-test", "--name", "before the mistake", "--yes", "pg-test"}
+
+	if plan := w.must(t, append(args, "--plan")...); !strings.Contains(plan.out, "  timeline  2, which left 1 at LSN ") || !strings.Contains(plan.out, "; the restored cluster begins a new one") {
+		t.Errorf("the preview does not say which timeline it follows:\n%s", plan.out)
+	}
 
 	cut := exec.Command(binary, args...)
 	cut.Dir = w.dir
@@ -134,12 +191,14 @@ func restoreToName(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	for !strings.Contains(w.on(t, 10, "cat /var/lib/pigsty/recovery.json 2>/dev/null || :"), `"phase":"re`) && time.Since(began) < time.Minute {
+	for !strings.Contains(w.on(t, 10, "cat /var/lib/pigsty/recovery.json 2>/dev/null || :"), `"phase":"recovered"`) && time.Since(began) < time.Minute {
 		time.Sleep(200 * time.Millisecond)
 	}
 	_ = cut.Process.Kill()
 	_ = cut.Wait()
 	w.on(t, 10, "test -e /var/lib/pigsty/recovery.json") // else it was done before it was cut
+	time.Sleep(2 * time.Second)                          // for the agent to end its step
+	w.on(t, 10, "systemctl stop patroni; systemctl stop pigsty-recovery; kill -9 $(head -1 /pg/data/postmaster.pid) || true")
 	if r := w.must(t, args...); !strings.Contains(r.out, "goes on") {
 		t.Errorf("it does not say that it goes on:\n%s", r.out)
 	}
@@ -155,4 +214,67 @@ func cronRuns(t *testing.T, w *world) {
 			return nil
 		})
 	}
+}
+
+// takenAway has Patroni taken from a cluster, is cut after the first member, and
+// goes on.
+func takenAway(t *testing.T, w *world) {
+	w.inventory(t, strings.Replace(twoMembers, "pg_cluster: pg-test", "pg_cluster: pg-test\n    patroni_mode: remove", 1))
+	cut := exec.Command(binary, "pgsql", "-l", "pg-test")
+	cut.Dir = w.dir
+	if err := cut.Start(); err != nil {
+		t.Fatal(err)
+	}
+	handed := func() int {
+		return strings.Count(w.on(t, 10, "systemctl is-active postgres || :")+w.on(t, 11, "systemctl is-active postgres || :"), "inactive")
+	}
+	for began := time.Now(); handed() == 2 && time.Since(began) < time.Minute; {
+		time.Sleep(50 * time.Millisecond)
+	}
+	_ = cut.Process.Kill()
+	_ = cut.Wait()
+	t.Logf("cut with %d of 2 members to go", handed())
+	w.mustSoon(t, "pgsql", "-l", "pg-test")
+	w.settled(t)
+	whole(t, w, 2)
+	now := leader(t, w)
+	w.query(t, now, "test", "create table alone()")
+	eventually(t, 20*time.Second, "the replica follows", func() error {
+		if got := w.query(t, 10+11-now, "test", "select to_regclass('alone') is not null and pg_is_in_recovery()"); got != "t" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	for n := byte(10); n <= 11; n++ {
+		if got := w.on(t, n, "systemctl is-active patroni postgres | tr '\n' ' '"); got != "inactive active" {
+			t.Errorf("on %s patroni and postgres are %s", w.addr(n), got)
+		}
+	}
+	w.must(t, "pg", "backup", "pg-test")
+	if r := w.pigsty(t, "pg", "list", "pg-test"); r.status == 0 || !strings.Contains(r.out, "runs without Patroni (patroni_mode: remove)") {
+		t.Errorf("pg list: status %d\n%s", r.status, r.out)
+	}
+}
+
+// givenBack has Patroni manage the cluster again, under its clients.
+func givenBack(t *testing.T, w *world) {
+	before := started(t, w, 10) + started(t, w, 11)
+	w.inventory(t, twoMembers)
+	w.must(t, "pgsql", "-l", "pg-test")
+	whole(t, w, 2)
+	if started(t, w, 10)+started(t, w, 11) != before {
+		t.Error("a server was restarted")
+	}
+	if r := w.must(t, "pg", "list", "pg-test"); strings.Contains(r.out, "paused") || strings.Contains(r.out, "no leader") {
+		t.Errorf("pg list says\n%s", r.out)
+	}
+	w.settled(t)
+	w.must(t, "pg", "restart", "pg-test", "--all", "--yes", "pg-test")
+	whole(t, w, 2)
+	for n := byte(10); n <= 11; n++ {
+		if got := w.on(t, n, "systemctl is-active postgres patroni | tr '\n' ' '"); got != "inactive active" {
+			t.Errorf("on %s postgres and patroni are %s", w.addr(n), got)
+		}
+	}
+	w.settled(t)
 }

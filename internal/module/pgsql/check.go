@@ -36,6 +36,9 @@ func Check(s *module.Site) diag.List {
 		for _, m := range c.once("pg_parameters") {
 			m.checkParameters(&l)
 		}
+		for _, m := range c.once("pg_users", "pg_libs", "pg_parameters", "pg_dbsu_password", "pg_replication_password", "pg_admin_password", "pg_monitor_password") {
+			m.checkStrength(&l)
+		}
 		for _, m := range c.once("pgbackrest_repo", "pgbackrest_method") {
 			m.checkBackup(s, &l)
 		}

@@ -176,10 +176,7 @@ func (m *Member) checkExtension(e Extension, d Database, l *diag.List) {
 		}
 		return
 	}
-	libraries := p.PgLibs
-	if own, set := p.PgParameters["shared_preload_libraries"]; set {
-		libraries = own
-	}
+	libraries := p.libraries()
 	if library == "" || preloads(libraries, library) || library == "citus" && m.sharded() {
 		return
 	}

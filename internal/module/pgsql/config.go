@@ -70,9 +70,31 @@ func rtoPlan(p *Params) RTOPlan {
 	return p.PgRtoPlan["norm"]
 }
 
-// clusterParameters returns the parameters that all servers share: those of
-// the template, with the inventory's pg_parameters of the cluster over them.
+// atLeast are the parameters of which a server that follows another one must
+// have as much ("Hot Standby" in the PostgreSQL manual).
+var atLeast = []string{"max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"}
+
+// clusterParameters returns the parameters that all servers share. A cluster
+// that stands by for others of the inventory has no less than they do of what
+// its servers could not run with.
 func clusterParameters(m *Member) mapping {
+	out := ownParameters(m)
+	seen := map[*Cluster]bool{m.Cluster: true}
+	for c := m.Cluster; c.standby() && c.Source != nil && !seen[c.Source]; c = c.Source {
+		seen[c.Source] = true
+		source := ownParameters(c.Source.first())
+		for _, name := range atLeast {
+			if n := source.number(name); n > out.number(name) {
+				out.put(name, n)
+			}
+		}
+	}
+	return out
+}
+
+// ownParameters returns the parameters that a cluster declares: those of the
+// template, with the inventory's pg_parameters of the cluster over them.
+func ownParameters(m *Member) mapping {
 	out := templateParameters(m)
 	out.overlay(m.Cluster.Template.parameters())
 	own := m.Cluster.sharedParameters()

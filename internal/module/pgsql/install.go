@@ -88,10 +88,9 @@ func (m *Member) addPackages(b *plan.Builder) {
 	m.addProgramLink(b)
 }
 
-// addExtensionPackages adds the packages of pg_extensions.
+// addExtensionPackages adds the packages of the cluster's extensions.
 func (m *Member) addExtensionPackages(b *plan.Builder) {
-	p := m.Params
-	if items := expandPackages(m.Facts.Family, p.PgExtensions, version(p), "pg_extensions"); len(items) > 0 {
+	if items := m.extensionPackages(); len(items) > 0 {
 		b.Tag("pg_pkg", "pg_ext", "pg_extension").Add(&resource.Packages{Items: items})
 	}
 }

@@ -69,6 +69,25 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// TestStandbyParameters checks that a cluster which stands by for another has no
+// less than it of what its servers could not run with.
+func TestStandbyParameters(t *testing.T) {
+	for _, c := range []struct{ a, b, connections, locks, senders string }{
+		{", pg_conf: tiny.yml", ", pg_upstream: 10.0.0.1", "500", "500", "50"},
+		{", pg_max_conn: 800, pg_libs: timescaledb", ", pg_upstream: 10.0.0.2", "800", "1600", "50"},
+		{", pg_parameters: { max_wal_senders: 70 }", ", pg_upstream: 10.0.0.1, pg_max_conn: 900", "900", "900", "70"},
+		{", pg_max_conn: 800", "", "500", "500", "50"},
+	} {
+		s := newSite(t, "x.yml", fmt.Sprintf(two, "replica", c.a, c.b), nil)
+		got := clusterParameters(Clusters(s)[1].first()).plain()
+		for name, want := range map[string]string{"max_connections": c.connections, "max_locks_per_transaction": c.locks, "max_wal_senders": c.senders} {
+			if fmt.Sprint(got[name]) != want {
+				t.Errorf("a%s, b%s: %s is %v, not %s", c.a, c.b, name, got[name], want)
+			}
+		}
+	}
+}
+
 // TestSynchronous checks who may confirm commits, and when any do.
 func TestSynchronous(t *testing.T) {
 	for _, c := range []struct {

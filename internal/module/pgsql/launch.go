@@ -50,8 +50,14 @@ func (c *Cluster) leaderReady() patroni.LeaderReady {
 // leaderReadyID is the ID of that wait's step.
 func (c *Cluster) leaderReadyID() string { return plan.ID(c.first().Name(), c.leaderReady().Key()) }
 
-// readyID is the ID of the step that waits for m itself.
-func (m *Member) readyID() string { return plan.ID(m.Name(), m.ready().Key()) }
+// readyID is the ID of the step after which m itself serves: the wait for Patroni,
+// or where it was taken away, the start of the server's own unit.
+func (m *Member) readyID() string {
+	if m.handed() && m.Cluster.Standalone() {
+		return plan.ID(m.Name(), "unit "+postgresUnit)
+	}
+	return plan.ID(m.Name(), m.ready().Key())
+}
 
 func (m *Member) ready() patroni.Ready {
 	r := patroni.Ready{API: m.api(), Name: m.Instance(), Log: m.Params.PatroniLogDir + "/patroni.log"}

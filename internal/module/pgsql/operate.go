@@ -105,6 +105,17 @@ func (c *Cluster) Backup(kind, after string) []*plan.Step {
 	return c.anywhere(postgres.Backup{Stanza: c.first().stanza(), Type: kind, After: cmp.Or(after, postgres.NoBackup)})
 }
 
+// FirstBackup returns the step that makes the first backup of c, whose Change has
+// a note where a leader that took over has none.
+func (c *Cluster) FirstBackup() *plan.Step {
+	return c.anywhere(postgres.Backup{Stanza: c.first().stanza(), Type: "full"})[0]
+}
+
+// KeepsOwnBackups reports whether each member of c has a repository of its own.
+func (c *Cluster) KeepsOwnBackups() bool {
+	return c.Params.PgbackrestEnabled && c.first().ownRepository() && c.writable()
+}
+
 // Reinit copies the leader's data to m anew; started is when its server did.
 func (m *Member) Reinit(started string) []*plan.Step {
 	b := m.builder()
@@ -112,10 +123,15 @@ func (m *Member) Reinit(started string) []*plan.Step {
 	return b.Steps()
 }
 
-// Backups returns the step that observes m's backups and server;
-// postgres.SeenBackups reads what it finds.
-func (m *Member) Backups() *plan.Step {
+// Backups returns the step that observes m's backups and server, and for a
+// recovery their timelines; postgres.SeenBackups reads what it finds.
+func (m *Member) Backups(recovery *PITR) *plan.Step {
+	look := postgres.Backups{Stanza: m.stanza(), Data: m.Params.PgData, Aside: m.aside()}
+	if recovery != nil {
+		look.History = true
+		look.Timeline, _ = recovery.line()
+	}
 	b := m.builder()
-	b.Add(postgres.Backups{Stanza: m.stanza(), Data: m.Params.PgData})
+	b.Add(look)
 	return b.Steps()[0]
 }

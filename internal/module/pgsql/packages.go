@@ -1,7 +1,9 @@
 package pgsql
 
 import (
+	"path"
 	"slices"
+	"strings"
 
 	"pigsty/internal/repo/alias"
 	"pigsty/internal/resource"
@@ -24,4 +26,58 @@ func expandPackages(family string, lines []string, version, parameter string) []
 		out = append(out, item)
 	}
 	return out
+}
+
+// carried are the extensions whose package is not called like them.
+var carried = map[string]string{
+	"vector": "pgvector", "address_standardizer": "postgis", "address_standardizer_data_us": "postgis",
+	"postgis_raster": "postgis", "postgis_sfcgal": "postgis", "postgis_tiger_geocoder": "postgis", "postgis_topology": "postgis",
+}
+
+// extensionPackages returns the packages of pg_extensions, and then those of the
+// extensions that databases have and of the libraries in pg_libs, unless
+// pg_packages or pg_extensions name one for them: a package of somebody else's
+// with the same extension would be in its way. A cluster that stands by for
+// another one of the inventory needs what its source needs.
+func (m *Member) extensionPackages() []resource.PackageItem {
+	p := m.Params
+	items := expandPackages(m.Facts.Family, p.PgExtensions, version(p), "pg_extensions")
+	named := slices.Concat(items, expandPackages(m.Facts.Family, m.packages(), version(p), ""))
+	imply := func(extension, parameter string, optional bool) {
+		word := orElse(carried[extension], extension)
+		if slices.ContainsFunc(named, func(i resource.PackageItem) bool { return strings.Contains(folded(i.Name), folded(word)) }) {
+			return
+		}
+		for _, item := range expandPackages(m.Facts.Family, []string{word}, version(p), parameter) {
+			if item.Name != word && !slices.ContainsFunc(items, func(have resource.PackageItem) bool { return have.Name == item.Name }) {
+				item.Optional = optional
+				items = append(items, item)
+			}
+		}
+	}
+	clusters := []*Cluster{m.Cluster}
+	if m.Cluster.Source != nil {
+		clusters = append(clusters, m.Cluster.Source)
+	}
+	for _, library := range strings.Split(p.libraries(), ",") { // without it the server does not start
+		imply(path.Base(strings.Trim(library, " '\"")), "pg_libs", false)
+	}
+	for _, c := range clusters {
+		for _, d := range c.first().Params.PgDatabases {
+			for _, e := range d.Extensions {
+				if d.State != "absent" && e.State != "absent" { // without it that extension alone fails
+					imply(e.Name, "extension "+e.Name, true)
+				}
+			}
+		}
+	}
+	return items
+}
+
+// libraries returns what the inventory has the server load at its start.
+func (p *Params) libraries() string {
+	if own, set := p.PgParameters["shared_preload_libraries"]; set {
+		return own
+	}
+	return p.PgLibs
 }

@@ -30,3 +30,33 @@ func TestExpandPackages(t *testing.T) {
 		}
 	}
 }
+
+// TestExtensionPackages checks which packages come by what databases and
+// pg_libs need, on the cluster and on b, which stands by for it.
+func TestExtensionPackages(t *testing.T) {
+	const postgis = ", pg_databases: [ { name: d, extensions: [ postgis, postgis_topology, pg_trgm, vector ] }, { name: gone, state: absent, extensions: [ hll ] } ]"
+	for _, c := range []struct{ vars, want, standby string }{
+		{"", "", ""},
+		{postgis, "postgresql-17-postgis-3?", "postgresql-17-postgis-3?"},
+		{postgis + ", pg_packages: [postgresql-17]", "postgresql-17-postgis-3?, postgresql-17-pgvector?", "postgresql-17-postgis-3?"},
+		{postgis + ", pg_extensions: [postgis]", "postgresql-17-postgis-3", "postgresql-17-postgis-3?"},
+		{postgis + ", pg_extensions: [own-postgis-17]", "own-postgis-17", "postgresql-17-postgis-3?"},
+		{", pg_libs: 'timescaledb, $libdir/passwordcheck, $libdir/pg_cron'", "postgresql-17-timescaledb, postgresql-17-cron", ""},
+		{", pg_libs: timescaledb, pg_extensions: [timescaledb-2-postgresql-17]", "timescaledb-2-postgresql-17", ""},
+		{", pg_libs: timescaledb, pg_parameters: { shared_preload_libraries: pgaudit }", "postgresql-17-pgaudit", ""},
+	} {
+		s := newSite(t, "x.yml", fmt.Sprintf(two, "replica", ", pg_version: 17"+c.vars, ", pg_version: 17, pg_upstream: 10.0.0.1"), nil)
+		for i, want := range []string{c.want, c.standby} {
+			var got []string
+			for _, item := range Clusters(s)[i].first().extensionPackages() {
+				if item.Optional {
+					item.Name += "?"
+				}
+				got = append(got, item.Name)
+			}
+			if strings.Join(got, ", ") != want {
+				t.Errorf("%s, cluster %d:\n%s\nwant\n%s", c.vars, i, strings.Join(got, ", "), want)
+			}
+		}
+	}
+}

@@ -56,7 +56,7 @@ type Params struct {
 	PgBinDir          string   `param:"pg_bin_dir" default:"/usr/pgsql/bin" format:"path" level:"cluster" group:"PG_INSTALL" doc:"Directory of PostgreSQL's programs."`
 	PgLogDir          string   `param:"pg_log_dir" default:"/pg/log/postgres" format:"path" level:"cluster" group:"PG_INSTALL" doc:"Directory of PostgreSQL's logs."`
 	PgPackages        []string `param:"pg_packages" default:"[pgsql-main pgsql-common]" level:"cluster" group:"PG_INSTALL" doc:"Packages of PostgreSQL and its companions; names and aliases, in which $v is the major version."`
-	PgExtensions      []string `param:"pg_extensions" default:"[]" level:"cluster" group:"PG_INSTALL" doc:"Packages of extensions; names and aliases."`
+	PgExtensions      []string `param:"pg_extensions" default:"[]" level:"cluster" group:"PG_INSTALL" doc:"Packages of extensions; names and aliases. Those of the extensions that databases declare, and of pg_libs, come by themselves."`
 
 	// PG_BOOTSTRAP
 

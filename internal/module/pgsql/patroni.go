@@ -35,10 +35,10 @@ func (m *Member) addPatroniConfig(b *plan.Builder) {
 func (m *Member) patroniUnit() *resource.Unit {
 	u := &resource.Unit{
 		Name: "patroni.service", Enabled: true, Running: true, RestartImpact: resource.ImpactFailover,
-		After: []string{
+		After: append([]string{
 			"link " + patroniYML, "link " + path.Dir(m.Params.PgBinDir), "file /etc/pgbackrest/pgbackrest.conf", "dir /run/postgresql",
 			"dir /pg/", "file /pg/", "cert /pg/cert/",
-		},
+		}, foreignKeys...),
 	}
 	if m.Params.PgReload {
 		u.ReloadOn = []string{m.configFile(), certDir + "/"}

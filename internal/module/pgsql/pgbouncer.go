@@ -55,7 +55,7 @@ func (m *Member) addUserList(b *plan.Builder, after ...string) {
 func (m *Member) poolUnit(list string) *resource.Unit {
 	u := &resource.Unit{
 		Name: "pgbouncer.service", Enabled: true, Running: true,
-		After: []string{list, "file " + poolDir + "/", "dir " + poolDir, "dir " + m.Params.PgbouncerLogDir, "dir /run/postgresql", "cert /pg/cert/"},
+		After: append([]string{list, "file " + poolDir + "/", "dir " + poolDir, "dir " + m.Params.PgbouncerLogDir, "dir /run/postgresql", "cert /pg/cert/"}, foreignKeys...),
 	}
 	if m.Params.PgReload {
 		u.ReloadOn = []string{poolDir + "/"}

@@ -25,6 +25,7 @@ type Recovery struct {
 	Member  *Member // who is restored, and leads afterwards
 	Target  *PITR
 	Set     postgres.BackupSet
+	Line    postgres.Timeline    // that is followed; without a number that of the backup
 	Seen    postgres.BackupsSeen // on Member's host
 	Phase   string               // of one that was cut, see postgres.Progress; empty for a new one
 
@@ -65,16 +66,21 @@ func (c *Cluster) Recover(target *PITR, view *patroni.Cluster, on string, seen m
 	}
 	r.record = r.cut(r.Seen, leader)
 	if p := r.record; p != nil && p.Request == r.request() {
-		r.Phase, r.Set.Label = p.Phase, p.Set
+		r.Phase, r.Set.Label, r.Line.ID = p.Phase, p.Set, p.Timeline
 		for _, s := range r.Seen.Sets {
 			if s.Label == p.Set {
 				r.Set = s
 			}
 		}
+		if r.Phase == postgres.PhaseRecovered && leader == "" && !r.Seen.Server.Running {
+			r.Phase = postgres.PhaseRestored // the host was restarted: its server has to be started anew
+		}
 		return r, nil
 	}
 	var err error
-	r.Set, err = target.pick(r.Seen)
+	if r.Set, r.Line, err = target.pick(r.Seen); err == nil {
+		err = r.kept()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Member.Instance(), err)
 	}
@@ -119,96 +125,23 @@ func (r *Recovery) cut(s postgres.BackupsSeen, leader string) *postgres.Progress
 	return p
 }
 
-// supported refuses what a recovery in place cannot do.
-func (t *PITR) supported(c *Cluster) error {
-	refuse := func(what, advice string) error {
-		return fmt.Errorf("%s: pg_pitr: %s is not supported; %s", t.Pos, what, advice)
-	}
-	switch {
-	case t.Cluster != "" && t.Cluster != c.Name:
-		return refuse("restoring another cluster's backup", "restore "+t.Cluster+" itself, or use pgbackrest by hand")
-	case t.Data != "" || t.Port != nil:
-		return refuse("restoring to another data or port", "/pg/bin/pg-pitr -D restores beside a cluster")
-	case !t.Archive:
-		return refuse("archive: false", "the restored cluster archives on, so that it can be restored again")
-	case t.Repo != nil:
-		return refuse("repo", "/pg/bin/pg-pitr restores from another repository beside a cluster")
-	case t.Action == "shutdown":
-		return refuse("action: shutdown", "the restored member leads its cluster at once")
-	}
-	return nil
-}
-
-// Words says what is recovered to: "2030-01-31 12:00:00+00", "LSN 0/3000000".
-func (t *PITR) Words() string {
-	until := ""
-	if t.Exclusive {
-		until = "just before "
-	}
-	switch {
-	case t.Time != "":
-		return until + t.Time
-	case t.Name != "":
-		return "restore point " + t.Name
-	case t.XID != nil:
-		return until + "transaction " + strconv.Itoa(*t.XID)
-	case t.LSN != "":
-		return until + "LSN " + t.LSN
-	case t.Type == "immediate":
-		return "the end of the backup"
-	}
-	return "the end of the archive"
-}
-
 // request is what tells one recovery from another.
 func (r *Recovery) request() string {
-	return strings.Join(append(r.Target.options(), "set "+r.Target.Set, fmt.Sprint("aside ", r.Target.Backup)), " ")
+	return strings.Join(append(r.Target.options(), "timeline "+r.Target.Timeline, "set "+r.Target.Set, fmt.Sprint("aside ", r.Target.Backup)), " ")
 }
 
-// options returns what pgbackrest restore is told of the target.
-func (t *PITR) options() []string {
-	var out []string
-	kind, value := "", ""
+// options returns what pgbackrest restore is told of the target and its timeline.
+// A backup that is restored alone needs none.
+func (r *Recovery) options() []string {
+	out := r.Target.options()
 	switch {
-	case t.Time != "":
-		at, _ := parseTime(t.Time)
-		kind, value = "time", at.UTC().Format("2006-01-02 15:04:05.000000+00")
-	case t.Name != "":
-		kind, value = "name", t.Name
-	case t.XID != nil:
-		kind, value = "xid", strconv.Itoa(*t.XID)
-	case t.LSN != "":
-		kind, value = "lsn", strings.ToUpper(t.LSN)
-	case t.Type == "immediate":
-		kind = "immediate"
+	case r.Target.Type == "immediate":
+	case r.Line.ID > 0:
+		out = append(out, "--target-timeline="+strconv.Itoa(r.Line.ID))
+	case r.Target.Timeline == "current":
+		out = append(out, "--target-timeline=current")
 	}
-	if kind != "" {
-		out = append(out, "--type="+kind)
-	}
-	if value != "" {
-		out = append(out, "--target="+value)
-	}
-	if t.Exclusive && (kind == "time" || kind == "xid" || kind == "lsn") {
-		out = append(out, "--target-exclusive")
-	}
-	if kind != "" {
-		out = append(out, "--target-action=promote")
-	}
-	if t.Timeline != "latest" && t.Timeline != "" {
-		out = append(out, "--target-timeline="+t.Timeline)
-	}
-	for _, db := range t.DBInclude {
-		out = append(out, "--db-include="+db)
-	}
-	for _, db := range t.DBExclude {
-		out = append(out, "--db-exclude="+db)
-	}
-	var links []string
-	for name, to := range t.LinkMap {
-		links = append(links, "--link-map="+name+"="+to)
-	}
-	slices.Sort(links)
-	return append(out, links...)
+	return out
 }
 
 // Stops returns the members that a recovery stops, the one that is restored last.
@@ -243,7 +176,7 @@ func (r *Recovery) Steps() []*plan.Step {
 		before = append(before, pitr.Tag("config").After(before...).Add(resource.NewFile(pitrConfig, r.Member.backupINIFor("detail", orZero(r.Target.Process)), resource.Mode(0o600),
 			resource.OwnedBy(p.PgDbsu, dbsuGroup), resource.Masking(r.Member.backupSecrets()...))))
 		before = append(before, pitr.After(before...).Add(postgres.RestoreBegun{Progress: postgres.Progress{
-			Cluster: c.Name, Request: r.request(), Phase: postgres.PhaseBegun, Set: r.Set.Label, Whole: r.whole(),
+			Cluster: c.Name, Request: r.request(), Phase: postgres.PhaseBegun, Set: r.Set.Label, Whole: r.complete(), InArchive: r.inArchive(), Timeline: r.Line.ID,
 		}}))
 		var stopped []string
 		for _, m := range r.replicas() {
@@ -279,23 +212,17 @@ func (m *Member) halt(b *plan.Builder) string {
 	return b.Add(m.stopped(resource.ImpactRestart))
 }
 
-// whole reports whether the repository has all that was committed: that of the
-// member which archives does, once it has stopped.
-func (r *Recovery) whole() bool {
-	if r.record != nil {
-		return r.record.Whole
-	}
-	return r.Seen.Server.Running && !r.Seen.Server.Replica && r.Target.Timeline == "latest"
-}
-
 func (r *Recovery) restore() postgres.Restore {
 	p := r.Member.Params
 	out := postgres.Restore{
 		Server: r.Member.server(), Name: r.Cluster.Name, Data: p.PgData, Bin: p.PgBinDir, Config: pitrConfig, Stanza: r.Cluster.Name,
-		Request: r.request(), Set: r.Set.Label, Target: r.Target.options(), Whole: r.whole(),
+		Request: r.request(), Set: r.Set.Label, Target: r.options(), Whole: r.whole(), InArchive: r.inArchive(),
 	}
 	if r.Target.Backup {
-		out.Aside = p.PgData + "-backup"
+		out.Aside = r.Member.aside()
 	}
 	return out
 }
+
+// aside is where a restore keeps m's data directory if it is asked to.
+func (m *Member) aside() string { return m.Params.PgData + "-backup" }

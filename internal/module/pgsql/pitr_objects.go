@@ -20,7 +20,7 @@ type PITR struct {
 	XID       *int                     `param:"xid" min:"1" max:"4294967295" doc:"Transaction to restore."`
 	LSN       string                   `param:"lsn" format:"lsn" doc:"Log position to restore."`
 	Set       string                   `param:"set" default:"latest" pattern:"^(latest|[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?)$" form:"latest or the label of a backup" doc:"Backup to start from."`
-	Timeline  string                   `param:"timeline" default:"latest" doc:"Timeline to follow."`
+	Timeline  string                   `param:"timeline" default:"latest" pattern:"^(latest|current|[1-9][0-9]{0,8})$" form:"a timeline's number, latest, or current for that of the backup" doc:"Timeline to follow: the newest, that of the backup (current), or the one with this number."`
 	Exclusive bool                     `param:"exclusive" default:"false" doc:"Whether recovery stops just before the target."`
 	Action    string                   `param:"action" default:"pause" enum:"pause,promote,shutdown" doc:"What the server does when it is there."`
 	Archive   bool                     `param:"archive" default:"true" doc:"Whether the restored cluster goes on archiving."`

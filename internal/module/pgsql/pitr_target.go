@@ -1,7 +1,6 @@
 package pgsql
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -45,52 +44,75 @@ func parseLSN(text string) (uint64, error) {
 	return h<<32 | l, nil
 }
 
-// pick returns the backup to start from: the newest one that ended before the
-// target. The error says why there is none, or why the target is out of reach.
-func (t *PITR) pick(seen postgres.BackupsSeen) (postgres.BackupSet, error) {
-	var none postgres.BackupSet
+// pick returns the backup to start from, and the timeline to follow: the newest
+// backup that ended before the target and leads there. The error says why there
+// is none, or why the target is out of reach.
+func (t *PITR) pick(seen postgres.BackupsSeen) (postgres.BackupSet, postgres.Timeline, error) {
+	fail := func(format string, args ...any) (postgres.BackupSet, postgres.Timeline, error) {
+		return postgres.BackupSet{}, postgres.Timeline{}, fmt.Errorf(format, args...)
+	}
 	if seen.Problem != "" {
-		return none, fmt.Errorf("its backups cannot be read: %s", seen.Problem)
+		return fail("its backups cannot be read: %s", seen.Problem)
 	}
 	sets := slices.DeleteFunc(slices.Clone(seen.Sets), func(s postgres.BackupSet) bool { return s.Failed })
 	if len(sets) == 0 {
-		return none, errors.New("its repository has no backup to start from")
+		return fail("its repository has no backup to start from")
 	}
-	usable, err := t.reach(seen)
+	line, err := t.follow(seen)
 	if err != nil {
-		return none, err
+		return fail("%w", err)
+	}
+	usable, err := t.reach(line, seen)
+	if err != nil {
+		return fail("%w", err)
 	}
 	oldest := sets[0]
 	before := slices.DeleteFunc(slices.Clone(sets), func(s postgres.BackupSet) bool { return !usable(s) })
 	if len(before) == 0 {
-		return none, fmt.Errorf("%s is before the end of the oldest backup, %s: nothing before %s (LSN %s) can be restored",
+		return fail("%s is before the end of the oldest backup, %s: nothing before %s (LSN %s) can be restored",
 			t.Words(), oldest.Label, oldest.Stop.UTC().Format(clock), oldest.StopLSN)
 	}
-	if t.Set == "latest" || t.Set == "" {
-		return before[len(before)-1], nil
-	}
-	at := slices.IndexFunc(sets, func(s postgres.BackupSet) bool { return s.Label == t.Set })
-	switch {
-	case at < 0:
-		var labels []string
-		for _, s := range sets {
-			labels = append(labels, s.Label)
+	if t.Set != "latest" && t.Set != "" {
+		at := slices.IndexFunc(sets, func(s postgres.BackupSet) bool { return s.Label == t.Set })
+		switch {
+		case at < 0:
+			return fail("%w", t.unknownSet(sets))
+		case !usable(sets[at]):
+			return fail("%s is before the end of backup %s, %s (LSN %s)", t.Words(), t.Set, sets[at].Stop.UTC().Format(clock), sets[at].StopLSN)
 		}
-		near := ""
-		if n := diag.Nearest(t.Set, slices.Values(labels)); n != "" {
-			near = fmt.Sprintf(" (did you mean %s?)", n)
+		if why := apart(sets[at], line, seen); why != "" {
+			return fail("timeline %d cannot be reached from backup %s: %s; leave --set out, or restore along its own timeline by --timeline %d", line.ID, t.Set, why, timelineOf(sets[at]))
 		}
-		return none, fmt.Errorf("there is no backup %s%s; there are %s", t.Set, near, strings.Join(labels, ", "))
-	case !usable(sets[at]):
-		return none, fmt.Errorf("%s is before the end of backup %s, %s (LSN %s)", t.Words(), t.Set, sets[at].Stop.UTC().Format(clock), sets[at].StopLSN)
+		return sets[at], line, nil
 	}
-	return sets[at], nil
+	for _, s := range slices.Backward(before) {
+		if apart(s, line, seen) == "" {
+			return s, line, nil
+		}
+	}
+	newest := before[len(before)-1]
+	return fail("no backup before %s leads to timeline %d. The newest is %s: %s. --timeline %d restores along its own timeline; `pigsty pg backup` makes a backup for the next time",
+		t.Words(), line.ID, newest.Label, apart(newest, line, seen), timelineOf(newest))
 }
 
-// reach returns which backups the target can be reached from, or why it does
-// not exist yet.
-func (t *PITR) reach(seen postgres.BackupsSeen) (func(postgres.BackupSet) bool, error) {
+// unknownSet says that there is no backup with the label that is asked for.
+func (t *PITR) unknownSet(sets []postgres.BackupSet) error {
+	var labels []string
+	for _, s := range sets {
+		labels = append(labels, s.Label)
+	}
+	near := ""
+	if n := diag.Nearest(t.Set, slices.Values(labels)); n != "" {
+		near = fmt.Sprintf(" (did you mean %s?)", n)
+	}
+	return fmt.Errorf("there is no backup %s%s; there are %s", t.Set, near, strings.Join(labels, ", "))
+}
+
+// reach returns which backups ended before the target, or why it does not exist
+// yet or any more.
+func (t *PITR) reach(line postgres.Timeline, seen postgres.BackupsSeen) (func(postgres.BackupSet) bool, error) {
 	server := seen.Server
+	leads := server.Running && !server.Replica && server.Timeline == line.ID // so that its end is the timeline's
 	switch {
 	case t.Time != "":
 		at, err := parseTime(t.Time)
@@ -100,20 +122,23 @@ func (t *PITR) reach(seen postgres.BackupsSeen) (func(postgres.BackupSet) bool, 
 		if at.After(seen.Now) {
 			return nil, fmt.Errorf("%s is in the future: it is %s there", t.Time, seen.Now.UTC().Format(clock))
 		}
+		if err := t.abandoned(at, line, seen); err != nil {
+			return nil, err
+		}
 		return func(s postgres.BackupSet) bool { return s.Stop.Before(at) }, nil
 	case t.LSN != "":
 		at, err := parseLSN(t.LSN)
 		if err != nil {
 			return nil, err
 		}
-		if now, err := parseLSN(server.LSN); err == nil && server.Running && !server.Replica && at > now {
+		if now, err := parseLSN(server.LSN); err == nil && leads && at > now {
 			return nil, fmt.Errorf("LSN %s is in the future: the server is at %s", t.LSN, server.LSN)
 		}
 		return func(s postgres.BackupSet) bool {
 			stop, err := parseLSN(s.StopLSN)
 			return err == nil && stop <= at
 		}, nil
-	case t.XID != nil && server.Running && !server.Replica && uint64(*t.XID) >= server.NextXID:
+	case t.XID != nil && leads && uint64(*t.XID) >= server.NextXID:
 		return nil, fmt.Errorf("transaction %d is in the future: the next one is %d", *t.XID, server.NextXID)
 	}
 	return func(postgres.BackupSet) bool { return true }, nil

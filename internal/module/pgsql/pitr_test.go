@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestRecoveryTarget(t *testing.T) {
 		{"backup after the target", PITR{Time: "2030-01-31 08:00:00+00", Set: incr}, "is before the end of backup " + incr + ", 2030-01-31 09:05:00Z (LSN 0/9000100)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			set, err := tt.target.pick(backups())
+			set, _, err := tt.target.pick(backups())
 			got := set.Label
 			if err != nil {
 				got = err.Error()
@@ -74,10 +75,10 @@ func TestRecoveryTarget(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (&PITR{}).pick(postgres.BackupsSeen{Problem: "the bucket is gone"}); err == nil || !strings.Contains(err.Error(), "the bucket is gone") {
+	if _, _, err := (&PITR{}).pick(postgres.BackupsSeen{Problem: "the bucket is gone"}); err == nil || !strings.Contains(err.Error(), "the bucket is gone") {
 		t.Error(err)
 	}
-	if _, err := (&PITR{}).pick(postgres.BackupsSeen{}); err == nil || !strings.Contains(err.Error(), "no backup to start from") {
+	if _, _, err := (&PITR{}).pick(postgres.BackupsSeen{}); err == nil || !strings.Contains(err.Error(), "no backup to start from") {
 		t.Error(err)
 	}
 }
@@ -160,6 +161,38 @@ func TestRecoverySteps(t *testing.T) {
 	}
 }
 
+// TestRecoveryServerGone goes on with a recovery whose server is gone before
+// Patroni took it over: it is started again, and nobody waits for it in vain.
+func TestRecoveryServerGone(t *testing.T) {
+	c := Named(siteWith(t, `{"pg_pitr": {"time": "2030-01-31 11:00:00+00"}}`), "pg-test")
+	target, _ := c.Wanted()
+	request := (&Recovery{Cluster: c, Target: target}).request()
+	for running, want := range map[bool]string{true: postgres.PhaseRecovered, false: postgres.PhaseRestored} {
+		seen := map[*Member]postgres.BackupsSeen{}
+		for _, m := range c.Members {
+			s := backups()
+			s.Server.Running = running && m == c.Members[1]
+			if m == c.Members[1] {
+				s.Recovery = &postgres.Progress{Request: request, Phase: postgres.PhaseRecovered, Set: "20300131-010000F", Timeline: 4}
+			}
+			seen[m] = s
+		}
+		r, err := c.Recover(target, nil, "", seen)
+		if err != nil || r.Phase != want {
+			t.Fatalf("running %v: %v, %+v", running, err, r)
+		}
+		again := false
+		for _, step := range r.Steps() {
+			if restore, ok := step.Resource.(postgres.Restore); ok {
+				again = slices.Contains(restore.Target, "--target-timeline=4")
+			}
+		}
+		if again == running {
+			t.Errorf("running %v: its server is started: %v", running, again)
+		}
+	}
+}
+
 // TestRecoveryChoosesMember has only the member with the latest data restored,
 // whatever record an old recovery left.
 func TestRecoveryChoosesMember(t *testing.T) {
@@ -218,7 +251,7 @@ func TestRecoveryRefused(t *testing.T) {
 	}
 }
 
-// TestScripts has sh read the scripts, and shellcheck where there is one.
+// TestScripts has bash read the scripts, and shellcheck where there is one.
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range append([]string{"pg-alias.sh"}, scripts...) {
@@ -226,7 +259,7 @@ func TestScripts(t *testing.T) {
 		if err := os.WriteFile(file, []byte(marked(script(name))), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command("sh", "-n", file).CombinedOutput(); err != nil {
+		if out, err := exec.Command("bash", "-n", file).CombinedOutput(); err != nil {
 			t.Errorf("%s: %s", name, out)
 		}
 		if _, err := exec.LookPath("shellcheck"); err == nil {

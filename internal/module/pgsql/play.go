@@ -23,6 +23,7 @@ var tags = []string{
 	"pg_vip", "pg_vip_config", "pg_vip_launch",
 	"pg_service", "pg_service_config", "pg_service_reload", "haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
 	"postgres", "patroni",
+	"pg_register", "register", "add_metrics", "pg_dns", "add_dns",
 }
 
 // Module returns the module.
@@ -35,13 +36,13 @@ func Module() module.Module {
 		Instances:   instances,
 		Extras:      extras,
 		Plays: []module.Play{
-			{Name: "pgsql", Short: "Create PostgreSQL clusters and keep them as declared", Tags: tags, Deploy: 40, Steps: deploy},
+			{Name: "pgsql", Short: "Create PostgreSQL clusters and keep them as declared", Tags: tags, Deploy: 40, Steps: deploy, Registration: module.Registers},
 			{Name: "pgsql-user", Short: "Create or change a user of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: user},
 			{Name: "pgsql-db", Short: "Create or change a database of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: database},
 			{Name: "pgsql-hba", Short: "Apply a cluster's access rules", Tags: []string{"pg_hba", "pg_reload", "pgbouncer_hba", "pgbouncer_reload"}, Steps: access},
 			{Name: "pgsql-svc", Short: "Publish a cluster's services", Tags: []string{"pg_service", "pg_service_config", "pg_service_reload"}, Steps: publish},
 			{Name: "pgsql-ext", Short: "Install a cluster's extensions", Tags: []string{"pg_ext", "pg_extension"}, Steps: extensions},
-			{Name: "pgsql-rm", Short: "Remove PostgreSQL instances or whole clusters", Tags: removeTags, Steps: remove, Removes: removes},
+			{Name: "pgsql-rm", Short: "Remove PostgreSQL instances or whole clusters", Tags: removeTags, Steps: remove, Removes: removes, Registration: module.Deregisters},
 		},
 	}
 }
@@ -69,14 +70,16 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addBackup(b)
 			if m.Params.PatroniEnabled {
 				boot := b.Tag("pg_bootstrap", "patroni")
-				if c.Standalone() {
-					m.addServerUnit(boot)
-				} else {
+				switch {
+				case m.handed() && c.Standalone():
+					m.addHandover(boot)
+				case !c.Standalone():
 					m.addPatroniConfig(boot.Tag("pg_config"))
 					if m.primary() {
 						c.addAccountInEtcd(boot, s)
 					}
 					m.addLaunch(boot)
+					m.addReturn(boot)
 				}
 				m.addDrift(boot)
 				m.addHBA(boot)
@@ -97,7 +100,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addVIP(b.Tag("pg_access"), s)
 			out = append(out, b.Steps()...)
 		}
-		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" && !c.Standalone() {
+		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" {
 			var done []string
 			for _, step := range out {
 				done = append(done, step.ID())
@@ -125,7 +128,13 @@ func (c *Cluster) addContents(out *[]*plan.Step, s *module.Site) []string {
 	}
 	b := c.first().builder().Tag("postgres")
 	var configured []string
-	if !c.Standalone() {
+	if c.Standalone() {
+		for _, m := range c.Members {
+			if m.handed() {
+				configured = append(configured, m.readyID())
+			}
+		}
+	} else {
 		c.addLeaderReady(b.Tag("pg_bootstrap", "patroni"))
 		configured = append(c.addDynamicConfig(b.Tag("pg_bootstrap", "patroni")), c.leaderReadyID())
 	}
@@ -202,8 +211,10 @@ func access(s *module.Site, hosts []*module.Host) []*plan.Step {
 		for _, m := range covered {
 			b := m.builder()
 			if m.Params.PatroniEnabled {
-				m.addPatroniConfig(b)
-				m.addLaunch(b)
+				if !m.Cluster.Standalone() {
+					m.addPatroniConfig(b)
+					m.addLaunch(b)
+				}
 				m.addHBA(b)
 			}
 			out = append(out, tagged(b.Steps(), "pg_hba")...)

@@ -18,6 +18,7 @@ import (
 // removeTags are the tags of pgsql-rm, in its order.
 var removeTags = []string{
 	"pg_access", "pg_vip", "pg_vip_config", "pg_vip_launch", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_crontab", "pg_pkg",
+	"pg_deregister", "deregister", "rm_metrics", "pg_dns", "rm_dns",
 }
 
 // removes names the clusters that a removal ends, else the instances that it
@@ -193,10 +194,8 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	}
 	if p.PgRmPkg {
 		var names []string
-		for _, list := range [][]string{p.PgExtensions, m.packages()} {
-			for _, item := range expandPackages(m.Facts.Family, list, version(p), "") {
-				names = append(names, item.Name)
-			}
+		for _, item := range append(m.extensionPackages(), expandPackages(m.Facts.Family, m.packages(), version(p), "")...) {
+			names = append(names, item.Name)
 		}
 		slices.Sort(names)
 		b.Tag("pg_pkg").Add(&resource.PackagesAbsent{Names: slices.Compact(names)}, &resource.Absent{Path: path.Dir(p.PgBinDir)})

@@ -15,7 +15,7 @@ import (
 var scriptFiles embed.FS
 
 // scripts are the commands in /pg/bin, for crontabs and for people on the host.
-var scripts = []string{"pg-role", "pg-cluster", "pg-backup", "pg-pitr"}
+var scripts = []string{"pg-role", "pg-cluster", "pg-backup", "pg-pitr", "pg-heartbeat", "pg-vacuum", "pg-repack"}
 
 // commands are the files of scripts, the same on every host.
 var commands = sync.OnceValue(func() (files []resource.Resource) {

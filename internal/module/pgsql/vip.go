@@ -28,6 +28,7 @@ func vipHeader(cluster string) string { return "# pigsty: virtual address of clu
 // vip-manager of Debian and Ubuntu themselves is too old for etcd's v3 API.
 func (m *Member) addVIP(b *plan.Builder, s *module.Site) {
 	b = b.Tag("pg_vip")
+	m.addForeign(b)
 	manager := m.Cluster.vip() != "" && m.Cluster.vipManager()
 	switch {
 	case manager:
@@ -46,8 +47,31 @@ func (m *Member) addVIP(b *plan.Builder, s *module.Site) {
 // removeVIP takes the cluster's address from m's host.
 func (m *Member) removeVIP(b *plan.Builder) {
 	b = b.Tag("pg_vip")
+	b.Add(&resource.Absent{Path: foreignFile})
 	m.removeVIPManager(b)
 	m.removeKeepalived(b)
+}
+
+// foreignFile lets the kernel, from boot on, bind addresses that the host does
+// not have.
+const foreignFile = "/etc/sysctl.d/pgsql-vip.conf"
+
+// foreignBind is the kernel parameter that does so now, by the version of IP.
+var foreignBind = map[bool]string{false: "net.ipv4.ip_nonlocal_bind", true: "net.ipv6.ip_nonlocal_bind"}
+
+// foreignKeys are the keys of the resources that set it.
+var foreignKeys = []string{"sysctl " + foreignBind[false], "sysctl " + foreignBind[true]}
+
+// addForeign lets m's servers, where pg_listen says so, listen on the virtual
+// address before m leads and holds it: they bind it once, when they start.
+func (m *Member) addForeign(b *plan.Builder) {
+	vip, err := netip.ParseAddr(m.Cluster.vip())
+	if err != nil || !slices.Contains(m.listen(), vip.String()) {
+		b.Add(&resource.Absent{Path: foreignFile, Reason: "pg_listen has no virtual address"})
+		return
+	}
+	bind := &resource.Sysctl{Name: foreignBind[vip.Is6()], Value: "1"}
+	b.Add(bind, resource.NewFile(foreignFile, managed+"\n"+bind.Name+" = "+bind.Value+"\n"))
 }
 
 // vipManager reports whether every member gets the package vip-manager.

@@ -32,6 +32,17 @@ func (m *mapping) put(key string, value any) {
 	m.set(key, value)
 }
 
+// number returns the whole number under key, 0 if there is none.
+func (m mapping) number(key string) int {
+	for _, e := range m {
+		if e.key == key {
+			n, _ := strconv.Atoi(fmt.Sprint(e.value))
+			return n
+		}
+	}
+	return 0
+}
+
 // plain returns m as the plain values of encoding/json.
 func (m mapping) plain() map[string]any {
 	out := make(map[string]any, len(m))

@@ -23,6 +23,7 @@ type comeback struct {
 	timeout time.Duration
 	maxLag  int64 // bytes that a replica may be behind and still count as back
 	log     func(format string, args ...any)
+	standby bool // the cluster stands by for another one
 }
 
 // replay waits until a replica has replayed the WAL up to location. Until it

@@ -90,6 +90,11 @@ func (m Member) NoFailover() bool {
 	return ok && p <= 0
 }
 
+// standby reports whether the cluster stands by for another one.
+func (c Cluster) standby() bool {
+	return slices.ContainsFunc(c.Members, func(m Member) bool { return m.Role == "standby_leader" })
+}
+
 // Leader returns the member that leads.
 func (c Cluster) Leader() (Member, bool) {
 	if i := slices.IndexFunc(c.Members, Member.Leads); i >= 0 {

@@ -205,6 +205,8 @@ func TestRollingRestart(t *testing.T) {
 	never := Member{Name: "d", Role: "replica", State: "streaming", Tags: map[string]any{"nofailover": true}}
 	shrinking := leader
 	shrinking.PendingRestartReason = shrunk
+	following := shrinking
+	following.Role = "standby_leader"
 	sync := b
 	sync.Role = "sync_standby"
 	for _, tt := range []struct {
@@ -220,6 +222,7 @@ func TestRollingRestart(t *testing.T) {
 		{"synchronous first", []Member{leader, sync, c}, resource.ImpactFailover, "restart b, switchover a b"},
 		{"shrinking", []Member{b, shrinking}, resource.ImpactRestart, "restart a, restart b"},
 		{"nothing", []Member{c}, resource.ImpactNone, ""},
+		{"standing by with more than it needs", []Member{following}, resource.ImpactNone, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if !slices.ContainsFunc(tt.members, Member.Leads) {

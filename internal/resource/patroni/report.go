@@ -2,6 +2,7 @@ package patroni
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -19,7 +20,8 @@ type Report struct {
 func (r *Report) Key() string { return "patroni report" }
 
 // Diff returns the attributes "role", "state", "timeline", "lag" (bytes, of a
-// replica), "pending-restart" and one for each unit that is not active.
+// replica), "pending-restart", "version" (of PostgreSQL) and one for each unit
+// that is not active.
 func (r *Report) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	var c resource.Change
 	add := func(name, value string) {
@@ -30,12 +32,19 @@ func (r *Report) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	r.member(ctx, h, add)
+	c.Attrs = append(c.Attrs, r.UnitStates(ctx, h)...)
+	return c, nil
+}
+
+// UnitStates returns one attribute for each of the Units that is not active.
+func (r *Report) UnitStates(ctx context.Context, h *resource.Host) []resource.Attr {
+	var out []resource.Attr
 	for _, u := range r.Units {
 		if st, err := h.Units.Show(ctx, u); err == nil && st.Active != "active" {
-			add(u, st.Active)
+			out = append(out, resource.Attr{Name: u, New: st.Active})
 		}
 	}
-	return c, nil
+	return out
 }
 
 func (r *Report) member(ctx context.Context, h *resource.Host, add func(name, value string)) {
@@ -68,6 +77,9 @@ func (r *Report) member(ctx context.Context, h *resource.Host, add func(name, va
 	}
 	if m.PendingRestart {
 		add("pending-restart", "yes")
+	}
+	if n, err := cl.Node(ctx); err == nil && n.Patroni.Name == r.Member && n.ServerVersion > 0 {
+		add("version", fmt.Sprintf("%d.%d", n.ServerVersion/10000, n.ServerVersion%10000))
 	}
 }
 

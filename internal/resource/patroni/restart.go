@@ -138,7 +138,7 @@ func (r RollingRestart) due(cluster Cluster) []Member {
 	var out []Member
 	for _, m := range cluster.Members {
 		started, named := r.Running[m.Name]
-		if named && started == m.Started || len(r.Running) == 0 && m.PendingRestart {
+		if named && started == m.Started || len(r.Running) == 0 && m.waits(cluster.standby()) {
 			out = append(out, m)
 		}
 	}
@@ -174,11 +174,11 @@ func (r RollingRestart) Apply(ctx context.Context, h *resource.Host) error {
 
 func (r RollingRestart) restart(ctx context.Context, h *resource.Host, c *Client) error {
 	log := logger(ctx, h)
-	back := comeback{client: c, timeout: r.Timeout, maxLag: r.MaxLag, log: log}
 	cluster, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
+	back := comeback{client: c, timeout: r.Timeout, maxLag: r.MaxLag, log: log, standby: cluster.standby()}
 	members := r.due(cluster)
 	replay := int64(0) // what replicas have to replay before they restart
 	if i := slices.IndexFunc(members, Member.Leads); i >= 0 {
@@ -212,6 +212,21 @@ func (r RollingRestart) restart(ctx context.Context, h *resource.Host, c *Client
 		}
 	}
 	return nil
+}
+
+// waits reports whether a restart would give m the settings that wait for it.
+// In a cluster that stands by for another one it would not when they are only
+// to shrink: a server that follows has at least what its source has.
+func (m Member) waits(standby bool) bool {
+	if !m.PendingRestart || !standby || len(m.PendingRestartReason) == 0 {
+		return m.PendingRestart
+	}
+	for name, reason := range m.PendingRestartReason {
+		if !shrinks(name, reason.Old, reason.New) {
+			return true
+		}
+	}
+	return false
 }
 
 // shrinking returns a setting that must shrink on the leader first.
@@ -256,6 +271,6 @@ func (r RollingRestart) restartMember(ctx context.Context, b comeback, m Member)
 	if err := b.client.At(m.APIURL).Restart(ctx2); err != nil {
 		return fmt.Errorf("member %s: %w", m.Name, err)
 	}
-	_, err := b.member(ctx, m.Name, false, func(m Member) bool { return !m.PendingRestart })
+	_, err := b.member(ctx, m.Name, false, func(m Member) bool { return !m.waits(b.standby) })
 	return err
 }

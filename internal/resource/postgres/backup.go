@@ -55,7 +55,7 @@ func (b Backup) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 	case recovery:
 		return resource.Change{}, resource.ErrNotLeader
 	case b.After == "" && timeline > 1:
-		return resource.Change{}, nil
+		return b.since(ctx, h), nil
 	}
 	if _, pending := h.Pending(b.Stanza.Key()); pending {
 		return resource.Change{Action: resource.Run, Reason: "a new cluster has no backup"}, nil
@@ -71,6 +71,18 @@ func (b Backup) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		return resource.Change{Action: resource.Run, Reason: "a new cluster has no backup"}, nil
 	}
 	return resource.Change{}, nil
+}
+
+// since has a word about the repository of a leader that took over, if that is
+// its own and has no backup.
+func (b Backup) since(ctx context.Context, h *resource.Host) resource.Change {
+	if b.Shared {
+		return resource.Change{}
+	}
+	if newest, err := b.newest(ctx, h); err != nil || newest != NoBackup {
+		return resource.Change{}
+	}
+	return resource.Change{Note: "the leader that took over has no backup in its own repository: `pigsty pg backup " + b.Name + "` makes one"}
 }
 
 // newest returns the label of the newest backup, NoBackup if there is none.
@@ -90,7 +102,7 @@ func (b Backup) newest(ctx context.Context, h *resource.Host) (string, error) {
 	out, err := b.run(ctx, h, "--output=json", "info")
 	var seen BackupsSeen
 	if err == nil {
-		err = seen.read(out, b.Name)
+		_, err = seen.read(out, b.Name)
 	}
 	if err != nil || len(seen.Sets) == 0 {
 		return NoBackup, err
@@ -112,6 +124,11 @@ func lastBackup(text string) (label string, ok bool) {
 	return label, ok
 }
 
+// archivePatience is how long, in seconds, the repository is watched for a
+// segment. A push that meets the lock of the stanza's creation gives up after a
+// minute and is tried again then.
+const archivePatience = "--archive-timeout=90"
+
 // progressEvery is how often a backup or restore that runs says how far it is.
 const progressEvery = 3 * time.Second
 
@@ -125,7 +142,7 @@ func (b Backup) Apply(ctx context.Context, h *resource.Host) error {
 	done := make(chan struct{})
 	defer close(done)
 	go b.watch(ctx, h, done)
-	_, err := b.run(ctx, h, "--type="+b.Type, "backup")
+	_, err := b.run(ctx, h, "--type="+b.Type, archivePatience, "backup")
 	var failed *resource.CommandError
 	if errors.As(err, &failed) && failed.Code == stanzaBusy {
 		return fmt.Errorf("another backup of %s runs, or its stanza is changed now: try again when it is done: %w", b.Name, err)
@@ -190,6 +207,6 @@ func (a ArchiveCheck) Diff(ctx context.Context, h *resource.Host) (resource.Chan
 
 // Apply has the server begin a new segment and waits until the old one arrives.
 func (a ArchiveCheck) Apply(ctx context.Context, h *resource.Host) error {
-	_, err := a.run(ctx, h, "check")
+	_, err := a.run(ctx, h, archivePatience, "check")
 	return err
 }

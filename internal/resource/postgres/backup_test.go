@@ -25,15 +25,16 @@ const answerOf = `[{"name":"pg-test","status":{"code":0,"message":"ok","lock":{"
 
 func TestBackupsSeen(t *testing.T) {
 	var seen BackupsSeen
-	if err := seen.read([]byte(answerOf), "pg-test"); err != nil {
-		t.Fatal(err)
+	archive, err := seen.read([]byte(answerOf), "pg-test")
+	if err != nil || archive != "17-2" {
+		t.Fatal(archive, err)
 	}
 	want := BackupSet{Label: "20300131-010000F", Type: "full", Start: time.Unix(1895878800, 0), Stop: time.Unix(1895879400, 0),
 		StopLSN: "0/4000100", StartWAL: "000000010000000000000004", Size: 35051418}
 	if !slices.Equal(seen.Sets, []BackupSet{want}) || seen.WALMin != "000000010000000000000003" || seen.WALMax != "000000010000000000000007" {
 		t.Errorf("%+v", seen)
 	}
-	if err := seen.read([]byte(`[{"name":"pg-test","status":{"code":99,"message":"the bucket is gone"}}]`), "pg-test"); err == nil || err.Error() != "the bucket is gone" {
+	if _, err := seen.read([]byte(`[{"name":"pg-test","status":{"code":99,"message":"the bucket is gone"}}]`), "pg-test"); err == nil || err.Error() != "the bucket is gone" {
 		t.Error(err)
 	}
 	if label, ok := lastBackup(fmt.Sprintf(info, "1", 17)); !ok || label != "20300101-000000F" {
@@ -54,7 +55,7 @@ func TestBackup(t *testing.T) {
 	}
 	h.SetPending(stanza.Key(), resource.Change{})
 	reach(t, h, first, "run (a new cluster has no backup) impact none")
-	if got := ran(shell); got != "postgres: pgbackrest --config=/etc/pgbackrest.conf --stanza=pg-test --type=full backup" {
+	if got := ran(shell); got != "postgres: pgbackrest --config=/etc/pgbackrest.conf --stanza=pg-test --type=full --archive-timeout=90 backup" {
 		t.Errorf("ran %s", got)
 	}
 	settled(t, h, check)
@@ -88,6 +89,16 @@ func TestRestore(t *testing.T) {
 	if err := r.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "WAL from segment 000000010000000000000005 on is in /pg/data/pg_wal and in no archive") {
 		t.Error(err)
 	}
+	// The same where the data directory is kept, unless the target needs none of it.
+	aside := r
+	aside.Aside, aside.Data = "/pg/data-backup", "/pg/data"
+	if err := aside.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "`systemctl start patroni` on the members") {
+		t.Error(err)
+	}
+	aside.InArchive = true
+	if err := aside.unarchived(h); err != nil {
+		t.Error(err)
+	}
 	if err := h.Files.Remove("/pg/data/pg_wal/archive_status/000000010000000000000005.ready"); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +129,7 @@ func TestRestore(t *testing.T) {
 	}
 
 	// Another target, which is not in the archive.
+	write(t, h, "/pg/data/PG_VERSION", "17\n")
 	r.Request, r.Target = "b", []string{"--type=name", "--target=x"}
 	write(t, h, "/pg/data/recovery.signal", "")
 	journal.state, starts = "inactive", 0
@@ -136,6 +148,39 @@ func TestRestore(t *testing.T) {
 	}
 	if got := ran(shell); strings.Contains(strings.Join(strings.Split(got, "\n")[before:], "\n"), "restore") {
 		t.Errorf("the files were restored again:\n%s", got)
+	}
+}
+
+// TestRestoreLost goes on where the server had recovered and its host was
+// restarted before Patroni took it over.
+func TestRestoreLost(t *testing.T) {
+	h, shell, _ := backed(t)
+	h.Units, h.Control = &recovering{state: "inactive", text: "starting PostgreSQL 17"}, silent{}
+	r := Restore{Server: live.server, Name: "pg-test", Data: "/pg/data", Bin: "/usr/pgsql/bin", Config: "/pg/conf/pitr.conf", Stanza: "pg-test", Request: "a", Set: "20300131-010000F"}
+	if err := writeProgress(h, Progress{Cluster: "pg-test", Request: "a", Phase: PhaseRecovered, Set: r.Set}); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, h, r) // it runs
+	down := r
+	down.Socket = "/nowhere"
+	if c, err := down.Diff(t.Context(), h); err != nil || c.Reason != "the server had recovered, and is gone: it starts again" {
+		t.Errorf("%s, %v", shown(c), err)
+	}
+	write(t, h, "/pg/data/PG_VERSION", "17\n")
+	began := len(shell.Ran())
+	if err := r.Apply(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(strings.Split(ran(shell), "\n")[began:], "\n"); !strings.HasPrefix(got, ": systemd-run ") || strings.Contains(got, "restore") {
+		t.Errorf("ran %s", got)
+	}
+
+	// Its disk is another one.
+	if err := h.Files.Remove("/pg/data/PG_VERSION"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Apply(t.Context(), h); err != nil || !strings.Contains(ran(shell), " --force restore") {
+		t.Errorf("%v, ran %s", err, ran(shell))
 	}
 }
 
@@ -201,4 +246,23 @@ func TestOutdated(t *testing.T) {
 	h.SetPending("unit absent patroni.service", resource.Change{})
 	unit.state = "inactive"
 	reach(t, h, o, "remove (it is of the timeline that is given up) impact data loss note Patroni copies the leader's when it starts")
+
+	// What it has in tablespaces goes too, unless it shares one with something else.
+	write(t, h, "/pg/data/PG_VERSION", "17\n")
+	if err := h.Files.Mkdir("/pg/data/pg_tblspc", 0o700, resource.Owner{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Files.Link("/pg/data/pg_tblspc/16400", "/data/fast"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, h, "/data/fast/PG_17_202406281/5/1259", "")
+	write(t, h, "/data/fast/photos/1.jpg", "")
+	fails(t, h, o, "the tablespace /data/fast holds photos, which is not this server's")
+	if err := h.Files.RemoveAll("/data/fast/photos"); err != nil {
+		t.Fatal(err)
+	}
+	reach(t, h, o, "remove (it is of the timeline that is given up) impact data loss note Patroni copies the leader's when it starts\ntablespace: \"/data/fast/PG_17_202406281\" → \"\"")
+	if names, err := h.Files.List("/data/fast"); err != nil || len(names) > 0 {
+		t.Errorf("left: %v, %v", names, err)
+	}
 }

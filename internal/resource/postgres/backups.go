@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +18,11 @@ import (
 // beside it is at.
 type Backups struct {
 	Stanza
-	Data string // data directory
+	Data  string // data directory
+	Aside string // where a restore would set it aside
+
+	History  bool // whether to look at the timelines, too
+	Timeline int  // one whose history is wanted beside the newest one's
 }
 
 // BackupsSeen is what Backups finds.
@@ -27,6 +31,10 @@ type BackupsSeen struct {
 	Sets    []BackupSet `json:"sets"`              // of the present database cluster, oldest first
 	WALMin  string      `json:"wal_min,omitempty"` // the archive's oldest and newest segment
 	WALMax  string      `json:"wal_max,omitempty"`
+
+	Timelines   []Timeline `json:"timelines,omitempty"`   // by number, without the first
+	Tablespaces []string   `json:"tablespaces,omitempty"` // where they are
+	Aside       bool       `json:"aside,omitempty"`       // whether something is where the data directory would be set aside
 
 	Server   ServerSeen `json:"server"`
 	Recovery *Progress  `json:"recovery,omitempty"` // a restore that is under way or was cut
@@ -40,7 +48,7 @@ type BackupSet struct {
 	Start    time.Time `json:"start"`
 	Stop     time.Time `json:"stop"` // the earliest moment that it can be recovered to
 	StopLSN  string    `json:"stop_lsn"`
-	StartWAL string    `json:"start_wal"` // the first segment that its recovery needs
+	StartWAL string    `json:"start_wal"` // the first segment that its recovery needs; begins with the timeline
 	Size     int64     `json:"size"`      // bytes of the database
 	Failed   bool      `json:"failed,omitempty"`
 }
@@ -55,6 +63,11 @@ type ServerSeen struct {
 	LastArchived time.Time `json:"last_archived,omitzero"` // when a segment was archived last
 	LastFailed   time.Time `json:"last_failed,omitzero"`   // when archiving one failed last
 	FailedWAL    string    `json:"failed_wal,omitempty"`
+
+	// What is certain to be archived: everything before this position, and
+	// before this moment. Zero if nobody can tell.
+	ArchivedTo    uint64    `json:"archived_to,omitempty"`
+	ArchivedUntil time.Time `json:"archived_until,omitzero"`
 }
 
 // ArchiveFails reports whether the newest attempt to archive a segment failed.
@@ -66,11 +79,17 @@ func (b Backups) Key() string { return "backups " + b.Name }
 // Requires returns nothing: it is observed alone.
 func (b Backups) Requires() []string { return nil }
 
+// serverQuery asks for what ServerSeen holds. The control file of a server that
+// was promoted has the timeline of before until its first checkpoint. A segment
+// is last written to when it is full.
 const serverQuery = `SELECT pg_is_in_recovery(),
-  (SELECT timeline_id FROM pg_control_checkpoint()),
+  CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+    ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
   CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_replay_lsn()::text, '') ELSE pg_current_wal_lsn()::text END,
   CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_snapshot_xmax(pg_current_snapshot())::text::bigint & 4294967295) END,
-  coalesce(last_archived_time, 'epoch'), coalesce(last_failed_time, 'epoch'), coalesce(last_failed_wal, '')
+  coalesce(last_archived_time, 'epoch'), coalesce(last_failed_time, 'epoch'), coalesce(last_failed_wal, ''),
+  coalesce(last_archived_wal, ''), pg_size_bytes(current_setting('wal_segment_size')),
+  coalesce((pg_stat_file('pg_wal/' || last_archived_wal, true)).modification, 'epoch')
 FROM pg_stat_archiver`
 
 // Diff returns one attribute, which SeenBackups reads.
@@ -84,8 +103,19 @@ func (b Backups) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 	defer cancel()
 	if out, err := b.run(look, h, "--output=json", "info"); err != nil {
 		seen.Problem = err.Error()
-	} else if err := seen.read(out, b.Name); err != nil {
+	} else if archive, err := seen.read(out, b.Name); err != nil {
 		seen.Problem = err.Error()
+	} else if b.History && archive != "" {
+		if seen.Timelines, err = b.timelines(look, h, archive, seen.Server); err != nil {
+			seen.Problem = err.Error()
+		}
+	}
+	if seen.Tablespaces, err = tablespaces(h, b.Data); err != nil {
+		return resource.Change{}, err
+	}
+	if b.Aside != "" {
+		_, err := h.Files.Stat(b.Aside)
+		seen.Aside = err == nil
 	}
 	if seen.Recovery, err = readProgress(h); err != nil {
 		return resource.Change{}, err
@@ -100,18 +130,37 @@ func (b Backups) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 // server asks the server about itself.
 func (b Backups) server(ctx context.Context, h *resource.Host) (ServerSeen, error) {
 	s := ServerSeen{Running: true}
+	archived, size := "", uint64(0)
 	err := b.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, serverQuery).Scan(&s.Replica, &s.Timeline, &s.LSN, &s.NextXID, &s.LastArchived, &s.LastFailed, &s.FailedWAL)
+		return conn.QueryRow(ctx, serverQuery).Scan(&s.Replica, &s.Timeline, &s.LSN, &s.NextXID, &s.LastArchived, &s.LastFailed, &s.FailedWAL,
+			&archived, &size, &s.ArchivedUntil)
 	})
 	if errors.Is(err, errNotRunning) {
 		return ServerSeen{}, nil
 	}
-	for _, at := range []*time.Time{&s.LastArchived, &s.LastFailed} {
+	if s.ArchivedTo = segmentEnd(archived, size); s.ArchivedTo == 0 { // a history file
+		s.ArchivedUntil = time.Time{}
+	}
+	for _, at := range []*time.Time{&s.LastArchived, &s.LastFailed, &s.ArchivedUntil} {
 		if at.Unix() == 0 { // never
 			*at = time.Time{}
 		}
 	}
 	return s, serverError(err)
+}
+
+// segmentEnd returns the position right after a segment of WAL, of the given
+// size in bytes; 0 if name is none.
+func segmentEnd(name string, size uint64) uint64 {
+	if len(name) != 24 {
+		return 0
+	}
+	high, err := strconv.ParseUint(name[8:16], 16, 32)
+	low, err2 := strconv.ParseUint(name[16:], 16, 32)
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return high<<32 + (low+1)*size
 }
 
 // Apply does nothing.
@@ -127,111 +176,4 @@ func SeenBackups(c resource.Change) (BackupsSeen, error) {
 		return out, fmt.Errorf("read what was seen of the backups: %w", err)
 	}
 	return out, nil
-}
-
-// infoAnswer is what "pgbackrest --output=json info" prints, one of these a stanza.
-// https://pgbackrest.org/command.html#command-info
-type infoAnswer struct {
-	Name string `json:"name"`
-	DB   []struct {
-		ID      int    `json:"id"`
-		System  uint64 `json:"system-id"`
-		Version string `json:"version"`
-	} `json:"db"`
-	Archive []struct {
-		Database struct {
-			ID int `json:"id"`
-		} `json:"database"`
-		Min string `json:"min"`
-		Max string `json:"max"`
-	} `json:"archive"`
-	Backup []struct {
-		Label    string `json:"label"`
-		Type     string `json:"type"`
-		Error    bool   `json:"error"`
-		Database struct {
-			ID int `json:"id"`
-		} `json:"database"`
-		Archive struct {
-			Start string `json:"start"`
-		} `json:"archive"`
-		LSN struct {
-			Stop string `json:"stop"`
-		} `json:"lsn"`
-		Timestamp struct {
-			Start int64 `json:"start"`
-			Stop  int64 `json:"stop"`
-		} `json:"timestamp"`
-		Info struct {
-			Size int64 `json:"size"`
-		} `json:"info"`
-	} `json:"backup"`
-	Status struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-		Lock    struct {
-			Backup struct {
-				Held bool  `json:"held"`
-				Size int64 `json:"size"`
-				Done int64 `json:"size-cplt"`
-			} `json:"backup"`
-		} `json:"lock"`
-	} `json:"status"`
-}
-
-// statusOther is the code of a stanza that pgBackRest could not look at.
-const statusOther = 99
-
-// parseAnswers reads what "pgbackrest --output=json info" printed of the stanza
-// called name; ok is whether there is one.
-func parseAnswers(out []byte, name string) (answer infoAnswer, ok bool, err error) {
-	var stanzas []infoAnswer
-	if err := json.Unmarshal(out, &stanzas); err != nil {
-		return answer, false, fmt.Errorf("pgbackrest info: %w", err)
-	}
-	for _, st := range stanzas {
-		if st.Name != name {
-			continue
-		}
-		if st.Status.Code == statusOther {
-			return answer, false, errors.New(st.Status.Message)
-		}
-		return st, true, nil
-	}
-	return answer, false, nil
-}
-
-// current returns the number by which the stanza knows the database cluster that
-// it is of now, 0 if it is of none yet.
-func (a infoAnswer) current() int {
-	last := 0
-	for _, db := range a.DB {
-		last = max(last, db.ID)
-	}
-	return last
-}
-
-// read takes pgBackRest's answer.
-func (s *BackupsSeen) read(out []byte, name string) error {
-	answer, _, err := parseAnswers(out, name)
-	if err != nil {
-		return err
-	}
-	now := answer.current()
-	for _, a := range answer.Archive {
-		if a.Database.ID == now {
-			s.WALMin, s.WALMax = a.Min, a.Max
-		}
-	}
-	for _, b := range answer.Backup {
-		if b.Database.ID != now {
-			continue
-		}
-		s.Sets = append(s.Sets, BackupSet{
-			Label: b.Label, Type: b.Type, Start: time.Unix(b.Timestamp.Start, 0), Stop: time.Unix(b.Timestamp.Stop, 0),
-			StopLSN: b.LSN.Stop, StartWAL: b.Archive.Start, Size: b.Info.Size, Failed: b.Error,
-		})
-	}
-	slices.SortStableFunc(s.Sets, func(a, b BackupSet) int { return a.Stop.Compare(b.Stop) })
-	return nil
 }

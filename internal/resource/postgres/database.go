@@ -169,9 +169,7 @@ func (d Database) change(ctx context.Context, p *pass, cat *catalog, row *databa
 	if !d.moves(row) {
 		return nil
 	}
-	via := besides(d.Name)
-	p.disconnect(d.Name)
-	if err := p.run(ctx, via, endSessions(d.Name), "ALTER DATABASE "+ident(d.Name)+" SET TABLESPACE "+ident(d.Tablespace)); err != nil {
+	if err := p.alone(ctx, d.Name, besides(d.Name), endSessions(d.Name), "ALTER DATABASE "+ident(d.Name)+" SET TABLESPACE "+ident(d.Tablespace)); err != nil {
 		return fmt.Errorf("database %s: moving to tablespace %s: %w", d.Name, d.Tablespace, err)
 	}
 	return nil

@@ -2,8 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pigsty/internal/resource"
 )
@@ -78,7 +82,6 @@ func (d Database) create(ctx context.Context, p *pass, cat *catalog) error {
 		template = "template1"
 	}
 	// Nobody may be connected to the template while it is copied.
-	p.disconnect(template)
 	var before []string
 	switch template {
 	case "template0", "template1":
@@ -88,11 +91,31 @@ func (d Database) create(ctx context.Context, p *pass, cat *catalog) error {
 	default:
 		before = []string{endSessions(template)}
 	}
-	if err := p.run(ctx, via, append(before, sql)...); err != nil {
+	if err := p.alone(ctx, template, via, append(before, sql)...); err != nil {
 		return fmt.Errorf("creating database %s: %w", d.Name, err)
 	}
 	p.disconnect("template1")
 	return nil
+}
+
+// busy is how long a database that must have no sessions may get new ones
+// before that is a failure.
+const busy = 30 * time.Second
+
+// alone runs statements that need db to have no sessions, and again while there
+// are some. The server itself waits 5 s for them to end. That is too short for
+// a pool that connects again, and for a background worker of timescaledb, which
+// looks into each database and waits there for the transactions that wait for it.
+func (p *pass) alone(ctx context.Context, db, via string, statements ...string) error {
+	for end := time.Now().Add(busy); ; {
+		p.disconnect(db)
+		err := p.run(ctx, via, statements...)
+		var pg *pgconn.PgError
+		inUse := errors.As(err, &pg) && pg.Code == "55006" // object_in_use
+		if !inUse || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // drop drops the database, ending its sessions.

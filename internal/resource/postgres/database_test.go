@@ -277,3 +277,17 @@ func TestMany(t *testing.T) {
 		sql(t, h, "postgres", fmt.Sprintf("DROP DATABASE many_db_%03d WITH (FORCE)", i), fmt.Sprintf("DROP ROLE many_%03d", i))
 	}
 }
+
+// TestTemplateInUse creates a database while somebody is connected to its
+// template for longer than the server waits for them to leave.
+func TestTemplateInUse(t *testing.T) {
+	h := host(t)
+	t.Parallel()
+	defer sql(t, h, "postgres", "DROP DATABASE IF EXISTS d_late")
+	conn, err := live.server.pass(h).connect(t.Context(), "template1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(5500*time.Millisecond, func() { closeConn(conn) })
+	reach(t, h, Database{Server: live.server, Name: "d_late"}, "create (does not exist) impact none")
+}

@@ -23,6 +23,6 @@ func Resources() []resource.Resource {
 	return []resource.Resource{
 		Role{}, Database{}, Schema{}, Extension{}, DefaultPrivileges{}, DatabasePrivileges{},
 		Baseline{}, ReplicationGrants{}, Reload{}, SettingsDrift{}, UserList{}, Stanza{}, HBAFile{}, &DataFile{}, Extra{}, Stopped{},
-		Backup{}, ArchiveCheck{}, Backups{}, Restore{}, RestoreBegun{}, Outdated{},
+		Backup{}, ArchiveCheck{}, Backups{}, Restore{}, RestoreBegun{}, Outdated{}, Handed{}, Returned{}, &Report{},
 	}
 }

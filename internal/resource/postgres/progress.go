@@ -17,8 +17,11 @@ type Progress struct {
 	Request string `json:"request"`
 	Phase   string `json:"phase"`
 	Set     string `json:"set"`
-	Whole   bool   `json:"whole"`
-	Aside   bool   `json:"aside,omitempty"` // whether the data directory was moved away
+	Whole   bool   `json:"whole"` // whether the repository has all that was committed
+
+	InArchive bool `json:"in_archive,omitempty"` // see Restore
+	Timeline  int  `json:"timeline,omitempty"`   // that is followed; 0 for the backup's own
+	Aside     bool `json:"aside,omitempty"`      // whether the data directory was moved away
 }
 
 // The phases of a Restore: members are being stopped, the files are there, the

@@ -37,6 +37,10 @@ type Restore struct {
 	// commit that is later, then there is no such commit, and the end of the
 	// archive is what was asked for. Otherwise it means that something is missing.
 	Whole bool
+
+	// InArchive is a target that was found to be in the archive before the server
+	// stopped. Any other may be in WAL that only the present data directory has.
+	InArchive bool
 }
 
 // RecoveryUnit is the unit in which the server recovers.
@@ -56,26 +60,33 @@ func (r Restore) stopped() Stopped {
 }
 
 // progress returns how far this very request is.
-func (r Restore) progress(h *resource.Host) (string, error) {
+func (r Restore) progress(h *resource.Host) (Progress, error) {
 	p, err := readProgress(h)
 	if err != nil || p == nil || p.Request != r.Request {
-		return "", err
+		return Progress{Cluster: r.Name, Request: r.Request, Set: r.Set}, err
 	}
-	return p.Phase, nil
+	return *p, nil
 }
 
-// Diff is a run until the server has recovered.
-func (r Restore) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
-	phase, err := r.progress(h)
+// Diff is a run until the server has recovered, and again if it is gone before
+// Patroni took it over.
+func (r Restore) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
+	p, err := r.progress(h)
 	if err != nil {
 		return resource.Change{}, err
 	}
-	if phase == PhaseRecovered {
-		return resource.Change{}, nil
+	if p.Phase == PhaseRecovered {
+		leads, err := r.leads(ctx, h)
+		if err != nil || leads {
+			return resource.Change{}, err
+		}
 	}
 	c := resource.Change{Action: resource.Run, Reason: "asked for", Impact: resource.ImpactDataLoss, Attrs: []resource.Attr{{Name: "backup", New: r.Set}}}
-	if phase == PhaseRestored {
+	switch p.Phase {
+	case PhaseRestored:
 		c.Reason = "the files are restored, the server has yet to recover"
+	case PhaseRecovered:
+		c.Reason = "the server had recovered, and is gone: it starts again"
 	}
 	for _, option := range r.Target {
 		name, value, _ := strings.Cut(strings.TrimPrefix(option, "--"), "=")
@@ -93,12 +104,14 @@ func orElse(s, other string) string {
 
 // Apply restores the files and has the server recover.
 func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
-	phase, err := r.progress(h)
+	p, err := r.progress(h)
 	if err != nil {
 		return err
 	}
-	p := Progress{Cluster: r.Name, Request: r.Request, Phase: PhaseBegun, Set: r.Set, Whole: r.Whole}
-	if phase != PhaseRestored {
+	_, data := h.Files.Stat(path.Join(r.Data, "PG_VERSION"))
+	lost := errors.Is(data, fs.ErrNotExist) // the files went with their disk
+	if lost || p.Phase != PhaseRestored && p.Phase != PhaseRecovered {
+		p.Phase = PhaseBegun
 		if err := r.restore(ctx, h, p); err != nil {
 			return err
 		}
@@ -127,12 +140,13 @@ func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) erro
 	if pid, err := r.stopped().postmaster(h); err != nil || pid != 0 {
 		return errors.Join(err, fmt.Errorf("the server of %s still runs, as process %d", r.Data, pid))
 	}
-	if r.Aside == "" {
-		if err := r.unarchived(h); err != nil {
+	if err := r.unarchived(h); err != nil {
+		return err
+	}
+	if r.Aside != "" {
+		if err := r.moveAway(ctx, h, p); err != nil {
 			return err
 		}
-	} else if err := r.moveAway(ctx, h, p); err != nil {
-		return err
 	}
 	done := make(chan struct{})
 	defer close(done)
@@ -140,57 +154,6 @@ func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) erro
 	args := append([]string{"pgbackrest", "--config=" + r.Config, "--stanza=" + r.Stanza, "--set=" + r.Set, "--force"}, r.Target...)
 	_, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: r.withDefaults().User, Dir: "/"})
 	return err
-}
-
-// moveAway sets the data directory aside, once.
-func (r Restore) moveAway(ctx context.Context, h *resource.Host, p Progress) error {
-	last, err := readProgress(h)
-	if err != nil {
-		return err
-	}
-	if last == nil || last.Request != r.Request || !last.Aside {
-		_, present := h.Files.Stat(r.Data)
-		_, aside := h.Files.Stat(r.Aside)
-		switch {
-		case errors.Is(aside, fs.ErrNotExist):
-			if _, err := h.Commands.Run(ctx, resource.Command{Args: []string{"mv", r.Data, r.Aside}, Dir: "/"}); err != nil {
-				return fmt.Errorf("setting %s aside: %w", r.Data, err)
-			}
-		case aside != nil:
-			return aside
-		case present == nil: // else an earlier run was cut right after the move
-			return fmt.Errorf("%s is there already, from an earlier restore: remove it or move it away", r.Aside)
-		}
-		p.Aside = true
-		if err := writeProgress(h, p); err != nil {
-			return err
-		}
-	}
-	user := r.withDefaults().User
-	return h.Files.Mkdir(r.Data, 0o700, resource.Owner{User: user, Group: user})
-}
-
-// unarchived refuses to remove WAL that is nowhere else. A server that stops
-// archives its last segment, so there is some only if archiving fails.
-func (r Restore) unarchived(h *resource.Host) error {
-	if _, err := h.Files.Stat(path.Join(r.Data, "recovery.signal")); err == nil {
-		return nil // restored before, to a target that was not reached
-	}
-	names, err := h.Files.List(path.Join(r.Data, "pg_wal", "archive_status"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	var ready []string
-	for _, n := range names {
-		if segment, ok := strings.CutSuffix(n, ".ready"); ok {
-			ready = append(ready, segment)
-		}
-	}
-	if len(ready) == 0 {
-		return nil
-	}
-	return fmt.Errorf("WAL from segment %s on is in %s/pg_wal and in no archive (segments: %d): the restore would lose it. "+
-		"Mend the archive, or set the data directory aside by backup: true in pg_pitr", ready[0], r.Data, len(ready))
 }
 
 // percentage is how pgBackRest's log says how far a restore is.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -223,6 +224,11 @@ func TestStopped(t *testing.T) {
 		t.Errorf("%s, %v", shown(c), err)
 	}
 	h.SetPending("unit absent patroni.service", resource.Change{})
+	units := h.Units
+	h.Units = serving{units, 42}
+	s.Except = "postgres.service"
+	settled(t, h, s) // it is that unit's
+	h.Units = serving{units, 41}
 	fake.Shell.Answer = func(c resource.Command) ([]byte, error) {
 		return nil, h.Files.Remove("/pg/data/postmaster.pid")
 	}
@@ -230,4 +236,14 @@ func TestStopped(t *testing.T) {
 	if got := ran(fake.Shell); got != "dba: /usr/pgsql/bin/pg_ctl --pgdata=/pg/data --mode=fast --wait --timeout=300 stop" {
 		t.Errorf("ran %s", got)
 	}
+}
+
+// serving is a host whose unit runs as the process pid.
+type serving struct {
+	resource.Units
+	pid int
+}
+
+func (s serving) Show(context.Context, string) (resource.UnitState, error) {
+	return resource.UnitState{Active: "active", MainPID: s.pid}, nil
 }

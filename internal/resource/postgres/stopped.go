@@ -21,6 +21,7 @@ type Stopped struct {
 	User   string          // owner of the server's process; postgres if empty
 	Unit   string          // what usually stops it; while that is about to, this is known later
 	Impact resource.Impact // of stopping the server
+	Except string          // unit whose server is left alone; empty for none
 }
 
 var _ resource.Requirer = Stopped{}
@@ -59,10 +60,16 @@ func (s Stopped) postmaster(h *resource.Host) (int, error) {
 }
 
 // Diff is a stop if a server runs.
-func (s Stopped) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
+func (s Stopped) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	pid, err := s.postmaster(h)
 	if err != nil || pid == 0 {
 		return resource.Change{}, err
+	}
+	if s.Except != "" {
+		st, err := h.Units.Show(ctx, s.Except)
+		if err != nil || st.MainPID == pid {
+			return resource.Change{}, err
+		}
 	}
 	if _, pending := h.Pending("unit absent " + s.Unit); pending {
 		return resource.Change{Unknown: "after " + s.Unit + " has stopped"}, nil
