@@ -46,7 +46,7 @@ var effects = []struct {
 		[]string{"interface eth1\n", "10.10.10.2/24 dev eth1\n"}, ""},
 	{"the VIP in the certificate", "iac/content", "10.10.10.10 cert /pg/cert/server.crt", []string{"10.10.10.2"}, "10.10.10.2/24"},
 	{"pg_listen for PostgreSQL", "iac/access", "10.10.10.11 file /pg/conf/pg-meta-2.yml", []string{`listen: "10.10.10.11,10.10.10.2,127.0.0.1:5432"`}, "${"},
-	{"pg_listen for the pool", "iac/access", "10.10.10.11 file /etc/pgbouncer/pgbouncer.ini", []string{"listen_addr = 10.10.10.11,10.10.10.2,127.0.0.1\n"}, "${"},
+	{"pg_listen for the pool", "iac/access", "10.10.10.11 file /etc/pgbouncer/listen.ini", []string{"listen_addr = 10.10.10.11,10.10.10.2,127.0.0.1\n"}, "${"},
 	{"pg_libs", "iac/access", "10.10.10.10 file /pg/conf/pg-meta-1.yml",
 		[]string{`shared_preload_libraries: "timescaledb, $libdir/passwordcheck, pg_stat_statements, auto_explain"`}, ""},
 	{"pg_libs, on the running cluster", "iac/access", "10.10.10.10 patroni config pg-meta", []string{"timescaledb, $libdir/passwordcheck, pg_stat_statements, auto_explain"}, ""},

@@ -73,7 +73,7 @@ func (a *app) deployedCA(ctx context.Context, f *rotateFlags) error {
 		bundle := resource.NewFile("", r.site.CA).Hash
 		return slices.DeleteFunc(steps, func(s *plan.Step) bool {
 			switch t := s.Resource.(type) {
-			case *resource.Cert, *resource.Trust, *resource.Unit:
+			case *resource.Cert, *resource.SSHCert, *resource.Trust, *resource.Unit:
 				return false
 			case *resource.File:
 				return t.Hash != bundle

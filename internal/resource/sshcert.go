@@ -88,8 +88,12 @@ func (s *SSHCert) Apply(ctx context.Context, h *Host) error {
 	if err != nil {
 		return fmt.Errorf("have the CA sign the SSH key of %s: %w", s.User, err)
 	}
-	if why, err := s.unfit(line, key); err != nil || why != "" {
-		return fmt.Errorf("have the CA sign the SSH key of %s: what it returned is not what was asked for: %s %w", s.User, why, err)
+	why, err := s.unfit(line, key)
+	if err == nil && why != "" {
+		err = errors.New(why)
+	}
+	if err != nil {
+		return fmt.Errorf("have the CA sign the SSH key of %s: what it returned is not what was asked for: %w", s.User, err)
 	}
 	return h.Files.Write(path.Join(account.Home, ".ssh", SSHCertFile), line, 0o644, Owner{account.Name, account.Group})
 }

@@ -26,10 +26,7 @@ const accessRuns = 3 + 1
 func TestAccess(t *testing.T) {
 	w := newWorld(t, "10.10.54.0/24", 10, 11, 12, 13)
 	w.cluster = "pg-meta"
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.afterFirst(t, []scenario{
 		{"deploy", accessDeploy},
 		{"who may log in, and how", accessLogins},
 		{"certificates", accessCertificates},
@@ -39,12 +36,7 @@ func TestAccess(t *testing.T) {
 		{"services", accessServices},
 		{"the delayed cluster is late", accessDelay},
 		{"address and services follow a switchover", accessSwitchover},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) && s.name == "deploy" {
-			t.Fatal("the scenarios after this one look at what it made")
-		}
-	}
+	})
 }
 
 // accessDeploy deploys the example as it is written, but for the network

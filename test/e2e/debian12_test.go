@@ -11,10 +11,7 @@ import (
 // PostgreSQL 15, Patroni 3.0, etcd 3.4, HAProxy 2.6, PgBouncer 1.18, pgBackRest 2.45.
 func TestDebian12(t *testing.T) {
 	w := newWorldOf(t, "debian12", nil, "10.10.52.0/24", 10, 11, 12, 13)
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"release that no repository has", wrongRelease},
 		{"deploy from nothing", deployOlder},
 		{"nothing to do", nothingToDo},
@@ -25,12 +22,7 @@ func TestDebian12(t *testing.T) {
 		{"remove a replica and add it again", scale},
 		{"remove the cluster", removal},
 		{"an infra node", olderInfra},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // wrongRelease asks for what only later releases of Debian have.

@@ -50,10 +50,7 @@ func variant(with map[string]string) string {
 func TestCluster(t *testing.T) {
 	w := newBareWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
 	w.inventory(t, variant(nil))
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"nothing to remove", nothingToRemove},
 		{"deploy from nothing", deploy},
 		{"nothing to do", nothingToDo},
@@ -67,12 +64,7 @@ func TestCluster(t *testing.T) {
 		{"two applies at once", twoApplies},
 		{"remove a replica and add it again", scale},
 		{"remove the cluster", removal},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // nothingToRemove removes from hosts on which nothing was ever deployed.

@@ -71,10 +71,7 @@ func (w *world) vars(change map[string]string) []string {
 func TestInfra(t *testing.T) {
 	w := newBareWorld(t, "10.10.39.0/24", 10, 11)
 	var told ear
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"set up from nothing", infraSetUp},
 		{"both raise an alert", told.raise},
 		{"metrics, rules and probes", infraMetrics},
@@ -91,12 +88,7 @@ func TestInfra(t *testing.T) {
 		{"other plays register", infraRegister},
 		{"a node is lost and comes back", told.nodeLost},
 		{"removed", infraRemoved},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 func infraSetUp(t *testing.T, w *world) {

@@ -57,10 +57,7 @@ func TestKinds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"deploy from nothing", deployKinds},
 		{"a replica of a replica", cascade},
 		{"a delayed member stays behind", delayed},
@@ -68,12 +65,7 @@ func TestKinds(t *testing.T) {
 		{"the address follows a switchover", addressSwitchover},
 		{"the address follows a failover", addressFailover},
 		{"a standby cluster follows and is promoted", promotion},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // follow makes pg-dr stand by for pg-test.

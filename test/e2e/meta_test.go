@@ -11,10 +11,7 @@ import (
 // host and looks for every fact that it declares, then changes them one by one.
 func TestMeta(t *testing.T) {
 	w := newWorld(t, "10.10.53.0/24", 10)
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.afterFirst(t, []scenario{
 		{"deploy", metaDeploy},
 		{"catalogs", metaCatalogs},
 		{"access rules", metaRules},
@@ -24,12 +21,7 @@ func TestMeta(t *testing.T) {
 		{"privileges", metaPrivileges},
 		{"address, name, schedule and backup", metaAround},
 		{"one attribute at a time", attributes},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) && s.name == "deploy" {
-			t.Fatal("the scenarios after this one look at what it made")
-		}
-	}
+	})
 }
 
 // metaDeploy deploys the example as it is written, but for the network

@@ -15,10 +15,7 @@ import (
 // to them, and back.
 func TestNode(t *testing.T) {
 	w := newBareWorld(t, "10.10.47.0/24", 10, 11)
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"firewall that would cut the connection", cutOff},
 		{"deploy", nodes},
 		{"HAProxy of the virtual address's holder stops", addressMoves},
@@ -26,12 +23,7 @@ func TestNode(t *testing.T) {
 		{"rule that is no longer declared", ruleGoes},
 		{"node leaves the virtual address and the others", leaves},
 		{"hosts are as they were before", nodesBack},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // proxies is the inventory. The firewall lets in what comes from the sandbox's

@@ -45,10 +45,7 @@ func ofMembers(users, databases string, names ...string) string {
 func TestOperate(t *testing.T) {
 	w := newWorld(t, "10.10.37.0/24", 10, 11, 12)
 	w.entries = []byte{11, 12, 10}
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"one member becomes three", scaleOut},
 		{"replicas restart unnoticed", restartReplicas},
 		{"rolling restart", restartAll},
@@ -59,12 +56,7 @@ func TestOperate(t *testing.T) {
 		{"maintenance by scripts", maintenance},
 		{"the leader fails in the middle of an apply", failoverWithin},
 		{"three members become two", scaleIn},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 	w.settled(t)
 }
 

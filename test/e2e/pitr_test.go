@@ -32,10 +32,7 @@ func TestPITR(t *testing.T) {
 	w.must(t, "deploy")
 	w.settled(t)
 	whole(t, w, 2)
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"a new cluster is backed up", firstBackup},
 		{"a target out of reach stops nothing", refusedTarget},
 		{"what no archive has stops nothing", refusedWithoutArchive},
@@ -44,12 +41,7 @@ func TestPITR(t *testing.T) {
 		{"cron runs what pg_crontab says", cronRuns},
 		{"Patroni is taken away, cut in the middle", takenAway},
 		{"and given back", givenBack},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 func firstBackup(t *testing.T, w *world) {

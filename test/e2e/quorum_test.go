@@ -48,10 +48,7 @@ pg-crit:
 func TestQuorum(t *testing.T) {
 	w := newWorld(t, "10.10.34.0/24", 10, 11, 12)
 	w.cluster, w.entries = "pg-crit", []byte{11, 12, 10}
-	scenarios := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"one member of etcd, then three", etcdGrows},
 		{"a setting of etcd changes", etcdSetting},
 		{"no acknowledged write is lost", noWriteLost},
@@ -59,12 +56,7 @@ func TestQuorum(t *testing.T) {
 		{"a member of etcd is removed", etcdShrinks},
 		{"killed while a member joins", joinKilled},
 		{"etcd_safeguard refuses", etcdRemoval},
-	}
-	for _, s := range scenarios {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // etcdStarts is which process etcd is and when it began, on one host.

@@ -19,21 +19,14 @@ infra: { hosts: { NET.10: { infra_seq: 1 } } }
 nodes: { hosts: { NET.11: { node_packages: [ jq ] } } }
 `, "repo_extra_packages: [ pgvector, etcd-client ]", "grafana_enabled: false", "vlogs_enabled: false", "vtraces_enabled: false",
 		"vmetrics_enabled: false", "vmalert_enabled: false", "alertmanager_enabled: false", "blackbox_enabled: false", "dns_enabled: false")
-	for _, s := range []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"unresolvable", unresolvable},
 		{"build and use", buildRepository},
 		{"host without network", installOffline},
 		{"offline package", offlinePackage},
 		{"killed build", killedBuild},
 		{"dnf", buildForDnf},
-	} {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // unresolvable asks for a package that nobody has: nothing is downloaded.

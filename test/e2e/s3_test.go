@@ -42,19 +42,12 @@ func TestS3(t *testing.T) {
 	t.Logf("deployed in %s", time.Since(began).Round(time.Second))
 	w.settled(t)
 	whole(t, w, 2)
-	for _, s := range []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+	w.inOrder(t, []scenario{
 		{"backed up and encrypted", encryptedBackup},
 		{"restore to a time", restoreFromS3},
 		{"the new leader has the backups", backupsAfterFailover},
 		{"storage is down", storageDown},
-	} {
-		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
-			t.Fatal("the scenarios after this one build on it")
-		}
-	}
+	})
 }
 
 // builtPackages returns the .deb files of recipes. Compiling MinIO takes

@@ -180,6 +180,31 @@ func (w *world) addr(n byte) string {
 	return netip.AddrFrom4(a).String()
 }
 
+// scenario is something that happens in a world.
+type scenario struct {
+	name string
+	run  func(*testing.T, *world)
+}
+
+// inOrder runs scenarios that build on each other, up to the first that fails.
+func (w *world) inOrder(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	for _, s := range scenarios {
+		if !t.Run(s.name, func(t *testing.T) { s.run(t, w) }) {
+			t.Fatal("the scenarios after this one build on it")
+		}
+	}
+}
+
+// afterFirst runs scenarios of which all after the first look at what that made.
+func (w *world) afterFirst(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	w.inOrder(t, scenarios[:1])
+	for _, s := range scenarios[1:] {
+		t.Run(s.name, func(t *testing.T) { s.run(t, w) })
+	}
+}
+
 // result is a finished command.
 type result struct {
 	out    string // stdout and stderr as they came

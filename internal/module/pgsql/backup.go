@@ -61,7 +61,7 @@ func (c *Cluster) addRepository(b *plan.Builder) {
 	} else {
 		repository.AddOnLeader(c.Name, c.addresses(), m.stanza())
 	}
-	checked := repository.AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: m.stanza()})
+	checked := repository.AddOnLeader(c.Name, c.addresses(), postgres.ArchiveCheck{Stanza: m.stanza(), First: !m.Params.PgbackrestInitBackup})
 	if m.Params.PgbackrestInitBackup {
 		b.Tag("pgbackrest_backup").After(checked).AddOnLeader(c.Name, c.addresses(), postgres.Backup{Stanza: m.stanza(), Type: "full"})
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	poolDir      = "/etc/pgbouncer"
 	poolUserList = poolDir + "/userlist.txt"
+	poolListen   = poolDir + "/listen.ini"
 	poolSocket   = "/run/postgresql"
 	poolFiles    = 655360 // open files that the pool would like to have
 )
@@ -29,6 +30,8 @@ func (m *Member) addPgBouncer(b *plan.Builder) {
 	)
 	b.Tag("pgbouncer_config").Add(
 		resource.NewFile(poolDir+"/pgbouncer.ini", m.poolINI(), resource.Mode(0o640), owned),
+		resource.NewFile(poolListen, fmt.Sprintf("%s\nlisten_addr = %s\nlisten_port = %d\nunix_socket_dir = %s\n",
+			strings.Replace(managed, "#", ";", 1), strings.Join(m.listen(), ","), p.PgbouncerPort, poolSocket), resource.Mode(0o640), owned),
 		resource.NewFile("/etc/systemd/system/pgbouncer.service", render("pgbouncer.service.tmpl", m.unitLimits(poolFiles))),
 	)
 	b.Tag("pgbouncer_config", "pg_db").Add(
@@ -50,15 +53,15 @@ func (m *Member) addUserList(b *plan.Builder, after ...string) {
 	b.Tag("pg_user", "pg_db", "pgbouncer_launch", "pgbouncer_hba", "pgbouncer_reload", "pgbouncer_user").Add(m.poolUnit(list.Key()))
 }
 
-// poolUnit returns the pool's unit. A reload reads all of its files again and
-// keeps every connection, so nothing restarts it.
+// poolUnit returns the pool's unit. A reload reads its files again and keeps
+// every connection; only for other addresses to listen at must it restart.
 func (m *Member) poolUnit(list string) *resource.Unit {
 	u := &resource.Unit{
 		Name: "pgbouncer.service", Enabled: true, Running: true,
 		After: append([]string{list, "file " + poolDir + "/", "dir " + poolDir, "dir " + m.Params.PgbouncerLogDir, "dir /run/postgresql", "cert /pg/cert/"}, foreignKeys...),
 	}
 	if m.Params.PgReload {
-		u.ReloadOn = []string{poolDir + "/"}
+		u.ReloadOn, u.RestartOn = []string{poolDir + "/"}, []string{poolListen}
 		if m.Params.PgbouncerSslmode != "disable" {
 			u.ReloadOn = append(u.ReloadOn, certDir+"/")
 		}
@@ -71,7 +74,6 @@ func (m *Member) poolINI() []byte {
 	p := m.Params
 	return render("pgbouncer.ini.tmpl", map[string]any{
 		"Header": strings.Replace(managed, "#", ";", 1), "P": p, "Socket": poolSocket,
-		"Listen":  strings.Join(m.listen(), ","),
 		"Ignore":  strings.Join(p.PgbouncerIgnoreParam, ", "),
 		"TLS":     p.PgbouncerSslmode != "disable",
 		"Certs":   certDir,

@@ -176,7 +176,10 @@ func (b Backup) watch(ctx context.Context, h *resource.Host, done <-chan struct{
 
 // ArchiveCheck is a cluster whose leader's segments of write-ahead log arrive in
 // the repository.
-type ArchiveCheck struct{ Stanza }
+type ArchiveCheck struct {
+	Stanza
+	First bool // also before the first segment: no backup follows that would show it
+}
 
 var _ resource.Requirer = ArchiveCheck{}
 
@@ -199,6 +202,8 @@ func (a ArchiveCheck) Diff(ctx context.Context, h *resource.Host) (resource.Chan
 		return resource.Change{}, resource.ErrNotLeader
 	case pending:
 		return resource.Change{Action: resource.Run, Reason: "its stanza changes"}, nil
+	case a.First && server.Timeline == 1 && !server.LastArchived.After(time.Unix(0, 0)):
+		return resource.Change{Action: resource.Run, Reason: "nothing was archived yet"}, nil
 	case server.ArchiveFails():
 		return resource.Change{Action: resource.Run, Reason: fmt.Sprintf("archiving %s failed at %s", server.FailedWAL, server.LastFailed.UTC().Format(time.DateTime+"Z07:00"))}, nil
 	}

@@ -59,6 +59,10 @@ func TestBackup(t *testing.T) {
 		t.Errorf("ran %s", got)
 	}
 	settled(t, h, check)
+	check.First = true
+	if c, err := check.Diff(t.Context(), h); err != nil || c.Reason != "nothing was archived yet" {
+		t.Errorf("with nothing archived: %s, %v", shown(c), err)
+	}
 
 	answers := []string{answerOf, answerOf, strings.Replace(answerOf, "20300131-010000F", "20300131-020000F", 1)}
 	shell.Answer = func(c resource.Command) ([]byte, error) {
