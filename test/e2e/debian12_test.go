@@ -10,7 +10,9 @@ import (
 // TestDebian12 takes hosts through the same life with what Debian 12 carries:
 // PostgreSQL 15, Patroni 3.0, etcd 3.4, HAProxy 2.6, PgBouncer 1.18, pgBackRest 2.45.
 func TestDebian12(t *testing.T) {
-	w := newWorldOf(t, "debian12", nil, "10.10.52.0/24", 10, 11, 12, 13)
+	// What takes dpkg longest; the rest is for the deployment to install.
+	heavy := strings.Fields("postgresql-15 postgresql-plpython3-15 postgresql-plperl-15 postgresql-pltcl-15 patroni python3-etcd python3-psycopg2")
+	w := newWorldOf(t, "debian12", heavy, "10.10.52.0/24", 10, 11, 12, 13)
 	w.inOrder(t, []scenario{
 		{"release that no repository has", wrongRelease},
 		{"deploy from nothing", deployOlder},
