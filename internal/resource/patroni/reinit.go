@@ -14,7 +14,7 @@ import (
 type Reinit struct {
 	API                   // of this member
 	Member  string        // its name
-	Started string        // when its server started (Member.Started) as this was asked for; one that started since is done
+	Started string        // when its server started (Member.Started) as this was asked for; one that started since is done; empty if it did not run
 	Log     string        // Patroni's log file, quoted on failure
 	Timeout time.Duration // 0 means 24 hours
 }
@@ -44,7 +44,7 @@ func (r Reinit) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		return resource.Change{}, fmt.Errorf("%w that %s could be copied from", ErrNoLeader, r.Member)
 	case err != nil:
 		return resource.Change{}, err
-	case m.Healthy() && node.State == "running" && node.Started != r.Started:
+	case r.Started != "" && m.Healthy() && node.State == "running" && node.Started != r.Started:
 		return resource.Change{}, nil
 	}
 	return resource.Change{Action: resource.Update, Reason: "asked for", Impact: resource.ImpactDataLoss,
@@ -58,13 +58,14 @@ func (r Reinit) Apply(ctx context.Context, h *resource.Host) error {
 	if err != nil {
 		return err
 	}
-	if node, err := c.Node(ctx); err != nil || node.State != "creating replica" {
+	before, err := c.Node(ctx)
+	if err != nil || before.State != "creating replica" {
 		if err := c.Reinitialize(ctx, true); err != nil {
 			return err
 		}
 	}
 	b := comeback{client: c, timeout: cmp.Or(r.Timeout, 24*time.Hour), maxLag: defaultLag, log: logger(ctx, h)}
-	_, err = b.member(ctx, r.Member, true, func(m Member) bool { return m.Started != r.Started })
+	_, err = b.member(ctx, r.Member, true, func(m Member) bool { return m.Started != before.Started })
 	if err == nil || r.Log == "" {
 		return err
 	}
