@@ -68,7 +68,8 @@ func (u *units) Show(ctx context.Context, name string) (resource.UnitState, erro
 	switch text("UnitFileState") {
 	case "enabled", "enabled-runtime", "linked", "linked-runtime", "alias":
 		st.Enabled = true
-	case "static", "generated", "transient", "indirect":
+	// "indirect" is none of these: only a link of another name leads to it.
+	case "static", "generated", "transient":
 		st.Enabled, st.Static = true, true
 	}
 	if st.Active == "active" || st.Active == "reloading" {

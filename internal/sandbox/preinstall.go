@@ -64,7 +64,7 @@ set -e
 root=$1; shift
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
-units() { find "$root"/etc/systemd/system/*.wants -type l | sort; }
+units() { find "$root/etc/systemd/system" -type l | sort; }
 units >"$root/tmp/units"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"

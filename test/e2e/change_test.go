@@ -118,6 +118,8 @@ func drift(t *testing.T, w *world) {
 		{"changed attribute", 11, "cd /tmp; sudo -u postgres psql -qX -c 'alter role test superuser'", "superuser", "cd /tmp; sudo -u postgres psql -qAtX -c \"select rolsuper from pg_roles where rolname='test'\" | grep -q f"},
 		{"ALTER SYSTEM", 11, "cd /tmp; sudo -u postgres psql -qX -c \"alter system set log_min_duration_statement = '5s'\" -c 'select pg_reload_conf()'", "log_min_duration_statement", "! grep -q log_min_duration_statement /pg/data/postgresql.auto.conf"},
 		{"stopped unit", 13, "systemctl stop pgbouncer", "pgbouncer.service", "systemctl is-active -q pgbouncer"},
+		{"unit to which only another name leads", 13, "systemctl disable -q haproxy; ln -s haproxy.service /etc/systemd/system/balancer.service; systemctl daemon-reload", "haproxy.service",
+			"systemctl is-enabled haproxy | grep -qx enabled; rm /etc/systemd/system/balancer.service; systemctl daemon-reload"},
 		{"edited HBA", 12, "echo 'host all all 0.0.0.0/0 trust' >> /pg/data/pg_hba.conf", "pg_hba.conf", "! grep -q '0.0.0.0/0 *trust' /pg/data/pg_hba.conf"},
 		{"dynamic configuration", 11, "pw=$(awk '/^restapi/,/^[a-z]*:$/' /etc/patroni/patroni.yml | sed -n 's/.*password: *//p' | tr -d '\"'); curl -s -u postgres:Patroni.Test -X PATCH -d '{\"maximum_lag_on_failover\": 42}' http://$(hostname -I | cut -d' ' -f1):8008/config", "maximum_lag_on_failover", "true"},
 	}
