@@ -152,7 +152,8 @@ func infraMetrics(t *testing.T, w *world) {
 			`probe_success{job="tcp"}`:       {"dns-1", "dns-2"},
 			`etcd:cls:quota_usage > bool -1`: {""},
 		} {
-			eventually(t, time.Minute, query, func() error {
+			// A rule is evaluated once a minute, of what was scraped half a minute before.
+			eventually(t, 3*time.Minute, query, func() error {
 				got, err := w.ask(n, query, "ins")
 				for _, ins := range want {
 					if got[ins] != "1" {
