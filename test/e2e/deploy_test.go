@@ -48,10 +48,9 @@ func variant(with map[string]string) string {
 // TestCluster takes four hosts from nothing through a cluster's life. The
 // scenarios build on each other in this order.
 func TestCluster(t *testing.T) {
-	w := newBareWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
+	w := newWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
 	w.inventory(t, variant(nil))
 	w.inOrder(t, []scenario{
-		{"nothing to remove", nothingToRemove},
 		{"deploy from nothing", deploy},
 		{"nothing to do", nothingToDo},
 		{"services answer", services},
@@ -65,13 +64,6 @@ func TestCluster(t *testing.T) {
 		{"remove a replica and add it again", scale},
 		{"remove the cluster", removal},
 	})
-}
-
-// nothingToRemove removes from hosts on which nothing was ever deployed.
-func nothingToRemove(t *testing.T, w *world) {
-	if r := w.must(t, "pgsql-rm", "-l", "pg-test", "--yes", "pg-test"); !strings.Contains(r.out, "nothing to do") {
-		t.Errorf("removing from bare hosts:\n%s", r.out)
-	}
 }
 
 func deploy(t *testing.T, w *world) {

@@ -62,6 +62,11 @@ pg-cut:
     pg_cluster: pg-cut
     pg_users: [ { name: test, password: Test.Test, pgbouncer: true, roles: [dbrole_admin] } ]
     pg_databases: [ { name: test, owner: test } ]`)
+	t.Run("nothing to remove", func(t *testing.T) {
+		if r := w.must(t, "pgsql-rm", "-l", "pg-cut", "--yes", "pg-cut"); !strings.Contains(r.out, "nothing to do") {
+			t.Errorf("removing from bare hosts:\n%s", r.out)
+		}
+	})
 	t.Run("killed", func(t *testing.T) {
 		for kills, end := 0, time.Now().Add(4*time.Minute); kills < 6 && time.Now().Before(end); {
 			c := exec.Command(binary, "deploy")
