@@ -44,6 +44,12 @@ proxy:
     node_firewall_intranet: [ 192.168.0.0/16 ]
 `
 
+// proxiesOf is proxies with the archive that the hosts came with.
+func proxiesOf(t *testing.T, w *world) string {
+	t.Helper()
+	return strings.Replace(proxies, "ARCHIVE", w.on(t, 10, "sed -n 's/^deb //p' /etc/apt/sources.list | head -n 1"), 1)
+}
+
 // installed are the packages that NODE installs, and those that it finds: a
 // firewall, each host another, and on one systemd-resolved. They are there before
 // it comes, so that what differs afterwards is not theirs.
@@ -78,7 +84,7 @@ func cutOff(t *testing.T, w *world) {
 	for n := range found {
 		before[n] = state(t, w, n)
 	}
-	w.inventory(t, proxies, "node_firewall_public_port: [ 80 ]")
+	w.inventory(t, proxiesOf(t, w), "node_firewall_public_port: [ 80 ]")
 	r := w.pigsty(t, "node", "-t", "node_firewall")
 	want := "would cut the connection from " + w.box.Gateway().String() + " to port 22 that this host is worked on through: add 22 to node_firewall_public_port"
 	if r.status == 0 || !strings.Contains(r.out, want) {
@@ -90,7 +96,7 @@ func cutOff(t *testing.T, w *world) {
 }
 
 func nodes(t *testing.T, w *world) {
-	w.inventory(t, proxies, "node_firewall_public_port: [ 22, 80, 9101 ]")
+	w.inventory(t, proxiesOf(t, w), "node_firewall_public_port: [ 22, 80, 9101 ]")
 	w.must(t, "node")
 	r := w.must(t, "plan", "node", "-v")
 	for _, skip := range []string{
@@ -194,7 +200,7 @@ func holderLost(t *testing.T, w *world) {
 }
 
 func ruleGoes(t *testing.T, w *world) {
-	w.inventory(t, proxies, "node_firewall_public_port: [ 22, 9101 ]")
+	w.inventory(t, proxiesOf(t, w), "node_firewall_public_port: [ 22, 9101 ]")
 	if r := w.must(t, "node", "-t", "node_firewall"); !strings.Contains(r.out, "rule: open 80/tcp") {
 		t.Errorf("the plan does not name the rule:\n%s", r.out)
 	}
@@ -210,7 +216,7 @@ func ruleGoes(t *testing.T, w *world) {
 }
 
 func leaves(t *testing.T, w *world) {
-	w.inventory(t, strings.Replace(proxies, "NET.11: {", "NET.11: { vip_enabled: false, node_admin_ssh_exchange: false,", 1),
+	w.inventory(t, strings.Replace(proxiesOf(t, w), "NET.11: {", "NET.11: { vip_enabled: false, node_admin_ssh_exchange: false,", 1),
 		"node_firewall_public_port: [ 22, 9101 ]")
 	w.must(t, "node", "-t", "node_vip,node_admin")
 	if out := w.on(t, 11, "systemctl is-active keepalived; ls /etc/keepalived"); strings.Contains(out, "conf.d") || !strings.Contains(out, "inactive") {
