@@ -40,7 +40,7 @@ Y
 sed -i "s#bin_dir: .*#bin_dir: \$(ls -d /usr/lib/postgresql/*/bin)#" $dir/etc/patroni.yml
 cat > $dir/etc/pgbouncer.ini <<Y
 [databases]
-* = host=/tmp
+* = host=/var/run/postgresql
 [pgbouncer]
 listen_addr = 0.0.0.0
 listen_port = 6432
@@ -68,7 +68,7 @@ start-fast=y
 compress-type=lz4
 [floor]
 pg1-path=$dir/data
-pg1-socket-path=/tmp
+pg1-socket-path=/var/run/postgresql
 pg1-user=postgres
 Y
 chown -R postgres $dir

@@ -53,11 +53,7 @@ func (c *Cluster) addRepository(b *plan.Builder) {
 	b = b.Tag("pg_backup", "pgbackrest")
 	repository := b.Tag("pgbackrest_init")
 	if m.ownRepository() {
-		var stanzas []string
-		for _, other := range c.Members {
-			stanzas = append(stanzas, plan.ID(other.Name(), other.stanza().Key()))
-		}
-		repository = repository.After(stanzas...)
+		repository = repository.After(plan.ID(m.Name(), m.stanza().Key()))
 	} else {
 		repository.AddOnLeader(c.Name, c.addresses(), m.stanza())
 	}

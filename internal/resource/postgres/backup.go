@@ -212,6 +212,9 @@ func (a ArchiveCheck) Diff(ctx context.Context, h *resource.Host) (resource.Chan
 
 // Apply has the server begin a new segment and waits until the old one arrives.
 func (a ArchiveCheck) Apply(ctx context.Context, h *resource.Host) error {
+	if err := a.await(ctx, h); err != nil {
+		return err
+	}
 	_, err := a.run(ctx, h, archivePatience, "check")
 	return err
 }

@@ -249,10 +249,35 @@ func (s Stanza) Apply(ctx context.Context, h *resource.Host) error {
 		if err == nil || !errors.As(err, &failed) || failed.Code != stanzaBusy || time.Now().After(deadline) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
+		if err := pause(ctx); err != nil {
+			return err
 		}
+	}
+}
+
+// await waits for a stanza on this host that another step makes: each member
+// makes its own, and one that has just taken over may not have got to it.
+func (s Stanza) await(ctx context.Context, h *resource.Host) error {
+	for deadline := time.Now().Add(stanzaWait); ; {
+		_, missing, err := s.find(ctx, h)
+		switch {
+		case err != nil || missing == "":
+			return err
+		case time.Now().After(deadline):
+			return fmt.Errorf("stanza %s: %s", s.Name, missing)
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits a second, or until ctx ends.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Second):
+		return nil
 	}
 }
