@@ -59,7 +59,7 @@ func TestBench(t *testing.T) {
 	w.inventory(t, variant(manyObjects(100)))
 	w.must(t, "pgsql", "-l", "pg-test")
 	many := best(3, func() time.Duration { return w.must(t, "pgsql", "-l", "pg-test").took })
-	report("nothing to do, 100 users and 100 databases", many, one, "one of each")
+	report("nothing to do on a cluster of three with 100 users and 100 databases more", many, one, "without them")
 	w.inventory(t, variant(nil))
 
 	for _, hosts := range []int{100, 1000, 5000} {
@@ -124,7 +124,7 @@ pg-meta:
 	args := append([]string{w.box.ConfigPath(), w.addr(11)}, w.packages(t)...)
 	floor := w.shell(t, "floor_deploy.sh", args, nil)
 	took := w.must(t, "deploy").took
-	fmt.Printf("| one bare host with everything | %.2f s | %.2f s (plain shell) | %.2f |\n", took.Seconds(), floor.Seconds(), took.Seconds()/floor.Seconds())
+	fmt.Printf("| one bare host with infra, node, etcd and pgsql | %.2f s | %.2f s (plain shell) | %.2f |\n", took.Seconds(), floor.Seconds(), took.Seconds()/floor.Seconds())
 	w.settled(t)
 }
 
