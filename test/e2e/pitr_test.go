@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -209,8 +210,21 @@ func cronRuns(t *testing.T, w *world) {
 }
 
 // takenAway has Patroni taken from a cluster, is cut after the first member, and
-// goes on.
+// goes on. Services lead to the inventory's primary from then on, so that it has to
+// be the leader.
 func takenAway(t *testing.T, w *world) {
+	w.inventory(t, strings.Replace(twoMembers, "pg_cluster: pg-test", "pg_cluster: pg-test\n    patroni_mode: remove", 1))
+	if leader(t, w) == 10 {
+		w.must(t, "pg", "switchover", "pg-test", "-y")
+		whole(t, w, 2)
+	}
+	if r := w.pigsty(t, "pgsql", "-l", "pg-test"); r.status == 0 || !strings.Contains(r.out, "`pigsty pg switchover` first, or change pg_role") {
+		t.Fatalf("Patroni is taken away though the inventory has another primary: status %d\n%s", r.status, r.out)
+	}
+	w.inventory(t, twoMembers)
+	w.must(t, "pgsql", "-l", "pg-test")
+	w.must(t, "pg", "switchover", "pg-test", "-y")
+	whole(t, w, 2)
 	w.inventory(t, strings.Replace(twoMembers, "pg_cluster: pg-test", "pg_cluster: pg-test\n    patroni_mode: remove", 1))
 	cut := exec.Command(binary, "pgsql", "-l", "pg-test")
 	cut.Dir = w.dir
@@ -240,6 +254,22 @@ func takenAway(t *testing.T, w *world) {
 	for n := byte(10); n <= 11; n++ {
 		if got := w.on(t, n, "systemctl is-active patroni postgres | tr '\n' ' '"); got != "inactive active" {
 			t.Errorf("on %s patroni and postgres are %s", w.addr(n), got)
+		}
+	}
+	for service, recovers := range map[int]bool{5433: false, 5434: true} {
+		for _, entry := range []byte{10, 11} {
+			eventually(t, 20*time.Second, fmt.Sprintf("service %d on %s", service, w.addr(entry)), func() error {
+				conn, err := w.sql(t.Context(), entry, service, "test", "Test.Test", "test")
+				if err != nil {
+					return err
+				}
+				defer conn.Close(t.Context())
+				var got bool
+				if err := conn.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&got); err != nil || got != recovers {
+					return fmt.Errorf("recovers: %v, %v", got, err)
+				}
+				return nil
+			})
 		}
 	}
 	w.must(t, "pg", "backup", "pg-test")

@@ -217,10 +217,10 @@ func (c *Cluster) checkMembers(l *diag.List) {
 			Advice:  "add a group etcd with one, three or five hosts, each with its etcd_seq",
 		})
 	}
-	if c.Params.PatroniMode == "remove" {
+	if !c.managed() {
 		l.Add(diag.Diagnostic{
 			Severity: diag.Warning, Code: "no-patroni", Pos: c.first().At("patroni_mode"),
-			Message: fmt.Sprintf("cluster %s is left without Patroni: nobody takes over for its leader, changed parameters do not reach it, and its services and virtual address find no server", c.Name),
+			Message: fmt.Sprintf("cluster %s is left without Patroni: nobody takes over for its leader, changed parameters do not reach it, and its services lead to whom pg_role calls primary", c.Name),
 			Advice:  "write pause to keep Patroni from acting",
 		})
 	}

@@ -15,7 +15,7 @@ func instances(s *module.Site, hosts []*module.Host) []module.Instance {
 		for _, m := range covered {
 			report := &postgres.Report{Server: m.server(),
 				Patroni: patroni.Report{API: m.api(), Member: m.Instance(), Units: []string{"pgbouncer.service", "haproxy.service"}}}
-			if c.Params.PatroniMode == "remove" {
+			if !c.managed() {
 				report.Unit = postgresUnit
 			}
 			if c.KeepsOwnBackups() {

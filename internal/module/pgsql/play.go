@@ -100,7 +100,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			m.addVIP(b.Tag("pg_access"), s)
 			out = append(out, b.Steps()...)
 		}
-		if c.Params.PatroniEnabled && c.Params.PatroniMode == "remove" {
+		if c.Params.PatroniEnabled && !c.managed() {
 			var done []string
 			for _, step := range out {
 				done = append(done, step.ID())

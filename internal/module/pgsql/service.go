@@ -61,6 +61,25 @@ func (c *Cluster) resolve(v Service) (ResolvedService, error) {
 	return r, nil
 }
 
+// serves reports whether m, of a cluster without Patroni, would pass the health
+// check of Patroni's API at a path. The inventory's roles stand in for the API's:
+// nobody moves the leader there.
+func (m *Member) serves(check string) bool {
+	path, _, _ := strings.Cut(check, "?")
+	primary := m == m.Cluster.Primary
+	switch path {
+	case "", "/", "/primary", "/master", "/read-write":
+		return primary && !m.Cluster.standby()
+	case "/leader":
+		return primary
+	case "/standby-leader", "/standby_leader":
+		return primary && m.Cluster.standby()
+	case "/replica", "/synchronous", "/sync", "/asynchronous", "/async", "/quorum":
+		return !primary
+	}
+	return true
+}
+
 // selectable returns what selectors see: each member's variables as the
 // inventory has them. What is not written there is null to a selector.
 func (c *Cluster) selectable() []any {
@@ -97,14 +116,20 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.managed() {
+		r.Endpoints = slices.DeleteFunc(r.Endpoints, func(e Endpoint) bool { return !e.Member.serves(v.Check) })
+	}
 	servers := make([]string, len(r.Endpoints))
 	for i, e := range r.Endpoints {
 		words := []string{e.Member.Instance(), fmt.Sprintf("%s:%d", e.Member.Name(), e.Port)}
-		if p.PatroniSSLEnabled {
+		checked := e.Member.Params.PatroniPort
+		switch {
+		case !c.managed():
+			checked = e.Member.Params.PgPort
+		case p.PatroniSSLEnabled:
 			words = append(words, "check-ssl", "ca-file", ca)
 		}
-		words = append(words, "check", "port", strconv.Itoa(e.Member.Params.PatroniPort),
-			"weight", strconv.Itoa(e.Member.Params.PgWeight))
+		words = append(words, "check", "port", strconv.Itoa(checked), "weight", strconv.Itoa(e.Member.Params.PgWeight))
 		if e.Backup {
 			words = append(words, "backup")
 		}
@@ -119,7 +144,7 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 	return c.serviceFiles.Of(serviceText{v, options, strings.Join(servers, "\n")}, func(t serviceText) []byte {
 		return render("service.cfg.tmpl", map[string]any{
 			"Header": serviceHeader(c.Name), "Managed": managed, "Name": c.Name + "-" + v.Name,
-			"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers,
+			"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers, "Patroni": c.managed(),
 		})
 	}), nil
 }

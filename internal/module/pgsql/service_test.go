@@ -64,3 +64,34 @@ func TestServices(t *testing.T) {
 	}
 	moduletest.Golden(t, "services.txt", rendered.String())
 }
+
+// TestServicesWithoutPatroni goes by the inventory's roles, and asks the servers
+// themselves whether they are there.
+func TestServicesWithoutPatroni(t *testing.T) {
+	inventory := fmt.Sprintf(serviceInventory, "`", "`") + "        patroni_mode: remove\n"
+	c := Clusters(newSite(t, "services.yml", inventory, nil))[0]
+	want := map[string]string{
+		"primary": "1", "replica": "1 2 3 4", "default": "1", "offline": "3 4 2", "second": "",
+	}
+	for _, v := range c.Params.services() {
+		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(string(file)) {
+			if name, rest, ok := strings.Cut(strings.TrimSpace(line), " 10.10.10.1"); ok {
+				got = append(got, strings.TrimPrefix(name, "server pg-test-"))
+				if !strings.Contains(rest, " check port 5432 ") {
+					t.Errorf("%s: %s", v.Name, line)
+				}
+			}
+		}
+		if text := strings.Join(got, " "); text != want[v.Name] {
+			t.Errorf("%s: %q, want %q", v.Name, text, want[v.Name])
+		}
+		if strings.Contains(string(file), "http") {
+			t.Errorf("%s asks Patroni:\n%s", v.Name, file)
+		}
+	}
+}

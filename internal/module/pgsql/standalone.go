@@ -10,11 +10,14 @@ import (
 
 const postgresUnit = "postgres.service"
 
+// managed reports whether Patroni stays with the cluster.
+func (c *Cluster) managed() bool { return c.Params.PatroniMode != "remove" }
+
 // Standalone reports whether the cluster runs without Patroni already, which
 // patroni_mode: remove takes away once it has made the cluster. A run that is
 // cut may have done so on some members only: Patroni starts on none again.
 func (c *Cluster) Standalone() bool {
-	return c.Params.PatroniMode == "remove" && slices.ContainsFunc(c.Members, (*Member).handed)
+	return !c.managed() && slices.ContainsFunc(c.Members, (*Member).handed)
 }
 
 // handed reports whether m's server was about to go over from Patroni to a unit
@@ -35,7 +38,8 @@ func (m *Member) addHandover(b *plan.Builder, after ...string) string {
 	b = b.Tag("pg_launch", "pg_patroni").After(after...)
 	before := []string{
 		b.Add(resource.NewFile("/etc/systemd/system/"+postgresUnit, render("postgres.service.tmpl", m.unitLimits(8388608)))),
-		b.Add(postgres.Handed{Name: m.Instance(), Data: p.PgData, Unit: postgresUnit, New: m.Cluster.Standalone() && m.strange()}),
+		b.Add(postgres.Handed{Name: m.Instance(), Data: p.PgData, Unit: postgresUnit,
+			Replica: m != m.Cluster.Primary || m.Cluster.standby(), New: m.Cluster.Standalone() && m.strange()}),
 	}
 	before = append(before, b.After(before...).Add(&resource.UnitAbsent{Name: "patroni.service"}))
 	stopped := m.stopped(resource.ImpactRestart)

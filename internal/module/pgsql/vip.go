@@ -24,12 +24,12 @@ func vipHeader(cluster string) string { return "# pigsty: virtual address of clu
 
 // addVIP keeps the cluster's virtual address where its leader is. There are two
 // ways: vip-manager, which watches the leader's key in etcd, on clusters whose
-// pg_packages name it; else keepalived, which asks the Patroni beside it. The
-// vip-manager of Debian and Ubuntu themselves is too old for etcd's v3 API.
+// pg_packages name it; else keepalived, which asks the Patroni beside it, or
+// where there is none the server. The vip-manager of Debian and Ubuntu themselves is too old for etcd's v3 API.
 func (m *Member) addVIP(b *plan.Builder, s *module.Site) {
 	b = b.Tag("pg_vip")
 	m.addForeign(b)
-	manager := m.Cluster.vip() != "" && m.Cluster.vipManager()
+	manager := m.Cluster.vip() != "" && m.Cluster.managed() && m.Cluster.vipManager()
 	switch {
 	case manager:
 		m.addVIPManager(b)
@@ -119,6 +119,9 @@ func (m *Member) addKeepalived(b *plan.Builder, s *module.Site) {
 	check := fmt.Sprintf("/usr/bin/curl --silent --fail --output /dev/null --max-time 2 %s/leader", m.api().URL)
 	if m.Params.PatroniSSLEnabled {
 		check += " --cacert " + certDir + "/ca.crt"
+	}
+	if !m.Cluster.managed() {
+		check = "/pg/bin/pg-role primary"
 	}
 	b.Tag("pg_vip_config").Add(
 		&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "pg_vip_enabled"}}},

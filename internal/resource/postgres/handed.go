@@ -18,6 +18,11 @@ type Handed struct {
 	Data string // data directory
 	Unit string // that the server goes over to
 	New  bool   // whether Patroni was never on the host
+
+	// Replica is whether the server follows another one, as the inventory has it.
+	// With Patroni gone nothing else says who leads: one that is something else is
+	// not handed over.
+	Replica bool
 }
 
 // Key returns "handed over NAME".
@@ -29,7 +34,13 @@ func (o Handed) Diff(_ context.Context, h *resource.Host) (resource.Change, erro
 	if _, known := h.Manifest.Unit(o.Unit); known {
 		return resource.Change{}, nil
 	}
-	if err := o.initialised(h); o.New && err != nil {
+	err := o.initialised(h)
+	if err == nil {
+		err = o.asDeclared(h)
+	} else if !o.New { // its data is still to come
+		err = nil
+	}
+	if err != nil {
 		return resource.Change{}, err
 	}
 	return resource.Change{Action: resource.Run, Reason: "Patroni still has the server", Note: "from here on " + o.Unit + " runs it"}, nil
@@ -44,9 +55,28 @@ func (o Handed) initialised(h *resource.Host) error {
 	return err
 }
 
+// asDeclared reports a server that leads though the inventory has it follow, or
+// the other way round.
+func (o Handed) asDeclared(h *resource.Host) error {
+	_, err := h.Files.Stat(path.Join(o.Data, "standby.signal"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	follows := err == nil
+	if follows == o.Replica {
+		return nil
+	}
+	role := map[bool]string{false: "leader", true: "replica"}
+	return fmt.Errorf("%s is a %s, and a %s by the inventory, which is all that tells services and the virtual address who leads once Patroni is gone: `pigsty pg switchover` first, or change pg_role",
+		o.Name, role[follows], role[o.Replica])
+}
+
 // Apply remembers it at once.
 func (o Handed) Apply(_ context.Context, h *resource.Host) error {
 	if err := o.initialised(h); err != nil {
+		return err
+	}
+	if err := o.asDeclared(h); err != nil {
 		return err
 	}
 	h.Manifest.SetUnit(o.Unit, resource.Loaded{})

@@ -75,6 +75,15 @@ func TestHanded(t *testing.T) {
 	joins.New = true
 	fails(t, h, joins, "copy it with pg_basebackup, or write patroni_mode: pause until it has joined")
 	write(t, h, "/pg/data/PG_VERSION", "17\n")
+	follows := o
+	follows.Replica = true
+	fails(t, h, follows, "pg-test-2 is a leader, and a replica by the inventory")
+	write(t, h, "/pg/data/standby.signal", "")
+	fails(t, h, o, "pg-test-2 is a replica, and a leader by the inventory")
+	if err := o.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "`pigsty pg switchover` first") {
+		t.Error(err)
+	}
+	o = follows
 	reach(t, h, o, "run (Patroni still has the server) impact none note from here on postgres.service runs it")
 	if m, err := resource.LoadManifest(h.Files); err != nil || len(m.Units()) != 1 {
 		t.Errorf("a host that loses power now forgets it: %v, %v", m.Units(), err)
