@@ -60,7 +60,7 @@ func (m *Member) readyID() string {
 }
 
 func (m *Member) ready() patroni.Ready {
-	r := patroni.Ready{API: m.api(), Name: m.Instance(), Log: m.Params.PatroniLogDir + "/patroni.log"}
+	r := patroni.Ready{API: m.api(), Name: m.Instance(), Log: m.Params.PatroniLogDir + "/patroni.log", Server: m.Params.PgLogDir}
 	if !m.primary() {
 		r.Timeout = cloneTimeout
 	}

@@ -15,6 +15,7 @@ type Ready struct {
 	API                   // of this member
 	Name    string        // of this member
 	Log     string        // Patroni's log file, quoted on failure
+	Server  string        // directory of the server's logs, whose last words are quoted too
 	Unit    string        // Patroni's unit; patroni.service
 	Timeout time.Duration // 0 means 5 minutes; a replica that is cloned from much data needs more
 	After   []string      // keys of resources that come before
@@ -143,7 +144,7 @@ func poll(ctx context.Context, h *resource.Host, api API, timeout time.Duration,
 }
 
 // Apply waits. It gives up when the time is over or Patroni has died, and then
-// says what Patroni logged last.
+// says what Patroni logged last, and why the server ended.
 func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
 	woken := false
 	problem := func(ctx context.Context, c *Client) (string, error) {
@@ -171,6 +172,11 @@ func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
 	}
 	if journal := strings.TrimSpace(h.Units.Journal(ctx, r.unit(), 10)); journal != "" {
 		text += "\njournal of " + r.unit() + ":\n" + journal
+	}
+	if r.Server != "" {
+		if words := lastWordsOf(ctx, h, r.unit(), r.Server); len(words) > 0 {
+			text += "\nlast words of PostgreSQL:\n" + strings.Join(words, "\n")
+		}
 	}
 	return fmt.Errorf("waiting for patroni member %s: %s", r.Name, text)
 }
