@@ -41,9 +41,10 @@ include `+KeepalivedDir+`/*.conf
 	)
 }
 
-// handBackKeepalived gives keepalived back to whom it belonged before us. Packages
-// go where nobody had it and we installed them.
-func handBackKeepalived(packages ...string) *resource.HandBack {
+// HandBackKeepalived gives keepalived back to whom it belonged before us, where no
+// module has an address any more. Packages go where nobody had it and we
+// installed them.
+func HandBackKeepalived(packages ...string) *resource.HandBack {
 	return &resource.HandBack{Unit: keepalivedUnit, Config: keepalivedConfig, Header: module.Managed,
 		Trees: []string{KeepalivedDir}, Packages: packages}
 }

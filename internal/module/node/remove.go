@@ -118,7 +118,7 @@ func removeVIP(b *plan.Builder, h *module.Host) {
 		b.Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
 		return // keepalived, if there is one, is somebody else's
 	}
-	b.Add(handBackKeepalived())
+	b.Add(HandBackKeepalived())
 }
 
 // removeResolver gives the host its own name servers back.

@@ -82,6 +82,6 @@ func findSharers(s *module.Site) sharers {
 func noVirtualAddress(b *plan.Builder, h *module.Host) {
 	b.Tag("vip_config").Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
 	if variable(h, "pg_vip_enabled") != "true" {
-		b.Tag("vip_launch").Add(handBackKeepalived("keepalived"))
+		b.Tag("vip_launch").Add(HandBackKeepalived("keepalived"))
 	}
 }

@@ -16,7 +16,6 @@ import (
 const (
 	vipManagerUnit = "vip-manager.service"
 	vipManagerFile = "/etc/default/vip-manager.yml"
-	keepalivedUnit = "keepalived.service"
 )
 
 // vipHeader is the first line of keepalived's file for a cluster.
@@ -40,7 +39,7 @@ func (m *Member) addVIP(b *plan.Builder, s *module.Site) {
 		m.removeVIPManager(b)
 	}
 	if m.Cluster.vip() == "" || manager {
-		m.removeKeepalived(b)
+		m.removeKeepalived(b, "keepalived")
 	}
 }
 
@@ -171,19 +170,16 @@ func (c *Cluster) routerID(s *module.Site) int {
 const maxRouterID = 254
 
 // removeKeepalived takes the cluster's address from keepalived on m's host, and
-// keepalived too unless the node has an address of its own.
-func (m *Member) removeKeepalived(b *plan.Builder) {
-	if !slices.Contains(m.Facts.Units, keepalivedUnit) {
-		return
-	}
-	b = b.Tag("pg_vip_config")
-	prune := &resource.Prune{Dir: node.KeepalivedDir, Glob: "pgsql-" + m.Cluster.Name + ".conf", Header: vipHeader(m.Cluster.Name)}
-	b.Add(prune)
+// gives keepalived back too unless the node has an address of its own. Packages
+// go with it.
+func (m *Member) removeKeepalived(b *plan.Builder, packages ...string) {
+	b.Tag("pg_vip_config").Add(&resource.Prune{Dir: node.KeepalivedDir, Glob: "pgsql-" + m.Cluster.Name + ".conf", Header: vipHeader(m.Cluster.Name)})
+	launch := b.Tag("pg_vip_launch")
 	if m.node().VipEnabled {
-		node.Keepalived(b.Tag("pg_vip_launch"), "vip_enabled")
+		node.Keepalived(launch, "vip_enabled")
 		return
 	}
-	b.Tag("pg_vip_launch").Add(&resource.UnitAbsent{Name: keepalivedUnit})
+	launch.Add(node.HandBackKeepalived(packages...))
 }
 
 // addVIPManager adds vip-manager, which puts the address where etcd says that
