@@ -102,6 +102,7 @@ func (d *deb) Search(ctx context.Context, glob string) ([]string, error) {
 
 var aptIndex = index{
 	sources: []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d"},
+	choice:  []string{"/etc/apt/preferences", "/etc/apt/apt.conf", "/etc/apt/apt.conf.d"},
 	caches:  []string{"/var/lib/apt/lists"},
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ const indexStamp = "/var/lib/pigsty/package-index"
 // index is what a package manager has read of the repositories.
 type index struct {
 	sources []string // files, and directories of files, that say which repositories there are
+	choice  []string // the same for what else decides which version is a package's candidate
 	caches  []string // where it may be kept: the first that has something counts
 }
 
@@ -64,10 +66,10 @@ func (x index) stamp() error {
 	return os.WriteFile(indexStamp, []byte(sum+"\n"), 0o644)
 }
 
-// state names what it holds: it is another after every change. It is empty if
-// there is no index.
+// state names what it holds and what is chosen of that: it is another after every
+// change. It is empty if there is no index.
 func (x index) state() (string, error) {
-	sum, _, err := digestSources(x.sources)
+	sum, _, err := digestSources(slices.Concat(x.sources, x.choice))
 	if err != nil {
 		return "", err
 	}

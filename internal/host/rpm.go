@@ -118,6 +118,7 @@ func (r *rpm) Search(ctx context.Context, glob string) ([]string, error) {
 // dnfIndex is where dnf and dnf 5 keep theirs.
 var dnfIndex = index{
 	sources: []string{"/etc/dnf/dnf.conf", "/etc/yum.repos.d", "/etc/dnf/vars"},
+	choice:  []string{"/etc/dnf/modules.d", "/etc/dnf/plugins"},
 	caches:  []string{"/var/cache/dnf", "/var/cache/libdnf5"},
 }
 

@@ -72,12 +72,15 @@ func (u *units) Show(ctx context.Context, name string) (resource.UnitState, erro
 	case "static", "generated", "transient":
 		st.Enabled, st.Static = true, true
 	}
-	if st.Active == "active" || st.Active == "reloading" {
+	running := st.Active == "active" || st.Active == "reloading"
+	if running {
 		// When the start began and not when it was complete: in between the
 		// unit has read its configuration.
 		if us, ok := all["InactiveExitTimestamp"].(uint64); ok && us > 0 {
 			st.Since = time.UnixMicro(int64(us))
 		}
+	}
+	if running || st.Active == "activating" {
 		if service, err := conn.GetServicePropertyContext(ctx, name, "MainPID"); err == nil {
 			if pid, ok := service.Value.Value().(uint32); ok {
 				st.MainPID = int(pid)

@@ -321,6 +321,14 @@ func TestTrust(t *testing.T) {
 	if c, err := trust.Diff(ctx, h.Host); err != nil || c.Unknown != "the repository is built" {
 		t.Errorf("before it is built: %+v, error %v", c, err)
 	}
+	down := &repo.Trust{URL: "http://127.0.0.1:1/pigsty", PublicKey: trust.PublicKey}
+	if c, err := down.Diff(ctx, h.Host); err != nil || c.Unknown != "the repository is built" {
+		t.Errorf("a new host, whose infra node is down: %+v, error %v", c, err)
+	}
+	h.Disk.Put("/etc/yum.repos.d/local.repo", "[local]\n")
+	if c, err := down.Diff(ctx, h.Host); err != nil || !c.Empty() || !strings.HasPrefix(c.Skipped, "the repository does not answer") {
+		t.Errorf("a host that has used it, whose infra node is down: %+v, error %v", c, err)
+	}
 	u.publish(t, "app 1-1")
 	converge(t, h, u.build(t, dir, "app"), "create: does not exist: 1 packages, 0.0 MB")
 	c, err := trust.Diff(ctx, h.Host)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"pigsty/internal/repo/fetch"
 	"pigsty/internal/repo/pgp"
@@ -26,8 +27,13 @@ func (t *Trust) Key() string { return "package keys of " + fetch.Shown(t.URL) }
 
 // Diff compares the keys that the repository lists with those in rpm's database.
 func (t *Trust) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
+	ctx, cancel := context.WithTimeout(ctx, trustLook)
+	defer cancel()
 	missing, _, err := t.missing(ctx, h)
 	var absent *fetch.NotFound
+	if _, statErr := h.Files.Stat(clientSourceRPM); statErr == nil && errors.Is(err, errUnreachable) {
+		return resource.Change{Skipped: "the repository does not answer, so that its keys cannot be compared"}, nil
+	}
 	switch {
 	case errors.As(err, &absent) || errors.Is(err, errUnreachable):
 		return resource.Change{Action: resource.Create, Reason: "the repository cannot be read yet", Unknown: "the repository is built"}, nil
@@ -60,17 +66,24 @@ func (t *Trust) Apply(ctx context.Context, h *resource.Host) error {
 	return err
 }
 
+const (
+	// clientSourceRPM is there on hosts that have used the repository before.
+	clientSourceRPM = "/etc/yum.repos.d/local.repo"
+	trustLook       = 20 * time.Second // what the repository may take to answer when a plan asks
+)
+
 // errUnreachable is wrapped by errors of a server that does not answer.
 var errUnreachable = errors.New("the repository does not answer")
 
 // missing returns the fingerprints of keys that rpm does not know, and all keys
 // that the repository lists.
 func (t *Trust) missing(ctx context.Context, h *resource.Host) (ids []string, keys []byte, err error) {
-	c := &fetch.Client{Retries: 1}
+	c := fetch.New(fetch.Proxies{})
+	c.Retries = 1
 	keys, err = c.Get(ctx, t.URL+"/"+PackageKeys)
 	var absent *fetch.NotFound
 	if err != nil && !errors.As(err, &absent) {
-		err = fmt.Errorf("%w: %w", errUnreachable, err)
+		err = fmt.Errorf("%w (is the infra node up?): %w", errUnreachable, err)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -49,6 +49,9 @@ func ufwHost(h *resourcetest.Host, theirs ...string) {
 		}
 		// prepend allow 22/tcp comment pigsty, or delete deny from 10.0.0.0/8
 		action, words, match := args[1], args[2:], ""
+		if strings.HasPrefix(words[0], "log") {
+			action, words = action+"_"+words[0], words[1:]
+		}
 		if words[0] == "from" {
 			match = " any any 0.0.0.0/0 any " + words[1]
 		} else {
@@ -111,6 +114,21 @@ func TestUfw(t *testing.T) {
 		step{"off", nil, "change: differs\non: yes → no\non at boot: yes → no\nrule: trust 203.0.113.0/24 → ", ""})
 }
 
+// TestUfwEmptied hands back a firewall whose rules somebody had taken from the
+// kernel though it is to start at boot: turning it on then would shut us out.
+func TestUfwEmptied(t *testing.T) {
+	h := resourcetest.New()
+	ufwHost(h)
+	h.Disk.Put("/etc/ufw/ufw.conf", "# ufw\nENABLED=yes\n")
+	h.Session = &resource.Session{Peer: netip.MustParseAddr("10.0.0.7"), Port: 22}
+	run(t, h, zone("10.0.0.0/8", 22), step{"on", nil, "change: differs\non: no → yes\nrule:  → open 22/tcp\nrule:  → trust 10.0.0.0/8", ""})
+	run(t, h, &resource.Firewall{Mode: resource.FirewallAbsent},
+		step{"back", nil, "change: differs\non: yes → no\nrule: open 22/tcp → \nrule: trust 10.0.0.0/8 → ", ""}, step{"again", nil, "", ""})
+	if got := h.Disk.Text("/etc/ufw/ufw.conf"); !strings.Contains(got, "ENABLED=no") {
+		t.Errorf("it was turned on: %s", got)
+	}
+}
+
 // TestUfwOrder is about rules of others that come first and say no.
 func TestUfwOrder(t *testing.T) {
 	const ours = " comment=706967737479"
@@ -129,6 +147,10 @@ func TestUfwOrder(t *testing.T) {
 			"rule: reject 22/tcp → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp"},
 		{"ports are shut", []string{"deny tcp 20:25,80 0.0.0.0/0 any 0.0.0.0/0", "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0" + ours},
 			"rule: open 22/tcp behind one that denies it → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp, deny 20:25,80/tcp"},
+		{"the port is shut, and a log kept", []string{"deny_log tcp 22 0.0.0.0/0 any 0.0.0.0/0"},
+			"rule: deny log 22/tcp → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp"},
+		{"limited too late", []string{"deny any any 0.0.0.0/0 any 203.0.113.0/24", "limit tcp 22 0.0.0.0/0 any 0.0.0.0/0"},
+			"rule: open 22/tcp behind one that denies it → open 22/tcp\nrule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, allow 22/tcp, deny 203.0.113.0/24"},
 		{"shut for others", []string{"deny tcp 22 0.0.0.0/0 any 198.51.100.0/24", "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0" + ours},
 			"rule:  → trust 10.0.0.0/8", "allow 10.0.0.0/8, deny 198.51.100.0/24, allow 22/tcp"},
 		{"limited by others", []string{"limit tcp 22 0.0.0.0/0 any 0.0.0.0/0", "deny tcp 22 0.0.0.0/0 any 203.0.113.0/24"},

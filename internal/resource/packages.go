@@ -19,9 +19,9 @@ const indexTrust = 24 * time.Hour
 // repositoryPaths is where package managers read which repositories to use.
 var repositoryPaths = []string{"/etc/apt/", "/etc/yum.repos.d/", "/etc/dnf/", "/etc/yum.conf"}
 
-// localSource is there on hosts that install from the deployment's own
+// localSources are there on hosts that install from the deployment's own
 // repository, which may be built anew in the same run.
-const localSource = "/etc/apt/sources.list.d/local.list"
+var localSources = []string{"/etc/apt/sources.list.d/local.list", "/etc/yum.repos.d/local.repo"}
 
 // ErrFetch is wrapped by PackageManager.Install when a package's file could not
 // be fetched, as happens when the index is older than the repository.
@@ -116,7 +116,7 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 		if time.Since(read) > indexTrust {
 			return p.unknown(todo, "after the package index is read again, which is a day old"), nil
 		}
-		if exists(h, localSource) {
+		if slices.ContainsFunc(localSources, func(file string) bool { return exists(h, file) }) {
 			return p.unknown(todo, "after the package index is read again, as the deployment's repository may have it by then"), nil
 		}
 		return Change{}, advise(ctx, h, lost)
@@ -274,7 +274,7 @@ func specs(items []PackageItem) []string {
 func repositoryKeys() []string {
 	var out []string
 	for _, p := range repositoryPaths {
-		out = append(out, "file "+p, "absent "+p, "prune "+p, "aside "+p)
+		out = append(out, "file "+p, "absent "+p, "prune "+p, "aside "+p, "aside "+strings.TrimSuffix(p, "/"))
 	}
 	return append(out, "file /usr/share/keyrings/", "file /etc/pki/rpm-gpg/")
 }

@@ -1,7 +1,6 @@
 package resource_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -87,13 +86,15 @@ func TestPackagesIndex(t *testing.T) {
 	h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now().Add(-48*time.Hour)
 	run(t, h, p, step{"old", nil, "create: not installed [known after the package index is read again, which is a day old]\netcd:  → known then", ""})
 
-	h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now()
-	if err := errors.Join(h.Files.Mkdir("/etc/apt/sources.list.d", 0o755, resource.Owner{}),
-		h.Files.Write("/etc/apt/sources.list.d/local.list", nil, 0o644, resource.Owner{})); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"/etc/apt/sources.list.d/local.list", "/etc/yum.repos.d/local.repo"} {
+		h.Apt.Have, h.Apt.Index, h.Apt.Read = map[string]string{}, map[string]string{}, time.Now()
+		h.Disk.Put(file, "")
+		run(t, h, p, step{"a repository of its own, " + file, nil, "create: not installed [known after the package index is read again, " +
+			"as the deployment's repository may have it by then]\netcd:  → known then", ""})
+		if err := h.Disk.Remove(file); err != nil {
+			t.Fatal(err)
+		}
 	}
-	run(t, h, p, step{"a repository of its own", nil, "create: not installed [known after the package index is read again, " +
-		"as the deployment's repository may have it by then]\netcd:  → known then", ""})
 
 	run(t, h, &resource.PackageIndex{}, step{"fresh", nil, "", ""},
 		step{"never read", func(h *resourcetest.Host) { h.Apt.Read = time.Time{} }, "run: not read since the repositories were configured", ""})

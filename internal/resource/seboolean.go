@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// SELinuxBoolean is a switch of SELinux's policy that is on, now and after a
-// reboot, where the host has one of that name.
+// SELinuxBoolean is a switch of SELinux's policy that is on, where the host has
+// one of that name. What turns it on keeps it on after a reboot; whether somebody
+// turned it on until the next one only is not seen.
 type SELinuxBoolean struct{ Name string }
 
 var _ Resource = (*SELinuxBoolean)(nil)

@@ -40,13 +40,13 @@ func (ufw) rules(_ context.Context, h *Host) (walled, error) {
 				if !decided {
 					decided, shut = true, r.denies()
 				} else if shut && !r.denies() && r.says != "" {
-					have.opposed[r.says] = opposed{"allow", r.says + " behind one that denies it"}
+					have.opposed[r.says] = opposed{r.written, r.says + " behind one that denies it"}
 				}
 			}
 			switch {
 			case r.says == "":
 			case r.denies():
-				have.opposed[r.says] = opposed{r.action, r.action + " " + strings.Join(ufwWords(r.says), " ")}
+				have.opposed[r.says] = opposed{r.written, r.written + " " + strings.Join(ufwWords(r.says), " ")}
 			case !r.ours:
 				have.others = append(have.others, r.says)
 			case !slices.Contains(have.kept, r.says):
@@ -62,8 +62,9 @@ func (ufw) rules(_ context.Context, h *Host) (walled, error) {
 
 // ufwRule is a line of the files.
 type ufwRule struct {
-	action string // allow, limit, deny or reject
-	ours   bool
+	action  string // allow, limit, deny or reject
+	written string // as the command takes it: the action, with log or log-all
+	ours    bool
 	// says is the rule as firewallRules would write it; "" if that has no word for it.
 	says string
 
@@ -86,7 +87,7 @@ func parseUfw(line string) (ufwRule, bool) {
 		return ufwRule{}, false
 	}
 	action, _, _ := strings.Cut(f[0], "_") // deny_log
-	r := ufwRule{action: action, protocol: f[1], ports: f[2], from: f[5],
+	r := ufwRule{action: action, written: strings.ReplaceAll(f[0], "_", " "), protocol: f[1], ports: f[2], from: f[5],
 		ours: f[len(f)-1] == "comment="+hex.EncodeToString([]byte(ufwComment))}
 	everybody := func(address string) bool { return address == "0.0.0.0/0" || address == "::/0" }
 	switch {
@@ -131,7 +132,7 @@ func (u ufw) set(ctx context.Context, h *Host, have walled, rules []string) erro
 		return err
 	}
 	remove := func(action, rule string) error {
-		return run(append([]string{"--force", "delete", action}, ufwWords(rule)...)...)
+		return run(slices.Concat([]string{"--force", "delete"}, strings.Fields(action), ufwWords(rule))...)
 	}
 	for _, rule := range rules { // before others go, so that nothing is shut in between
 		if have.has(rule) {
@@ -189,5 +190,5 @@ func (ufw) state(ctx context.Context, h *Host) (wallState, error) {
 }
 
 func (ufw) turn(to wallState) Command {
-	return Command{Args: []string{"ufw", "--force", map[bool]string{true: "enable", false: "disable"}[to.enabled]}}
+	return Command{Args: []string{"ufw", "--force", map[bool]string{true: "enable", false: "disable"}[to.running]}}
 }

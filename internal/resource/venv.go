@@ -131,6 +131,9 @@ func (v *Venv) installed(h *Host) (have map[string]string, ok bool, err error) {
 	if version == nil {
 		return nil, false, fmt.Errorf("%s/pyvenv.cfg does not say which Python the environment is for: move %s away and apply again", v.Path, v.Path)
 	}
+	if home := venvHome.FindSubmatch(config); home != nil && !exists(h, path.Join(string(home[1]), "python"+string(version[1]))) {
+		return nil, false, nil // the system has another Python by now
+	}
 	names, err := h.Files.List(path.Join(v.Path, "lib/python"+string(version[1]), "site-packages"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, err
@@ -147,6 +150,8 @@ func (v *Venv) installed(h *Host) (have map[string]string, ok bool, err error) {
 var (
 	// venvVersion finds the version of Python: venv calls it version, uv version_info.
 	venvVersion = regexp.MustCompile(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+)`)
+	// venvHome finds the directory of the Python that the environment was made of.
+	venvHome = regexp.MustCompile(`(?m)^home\s*=\s*(\S+)\s*$`)
 	// distribution is the name of what pip leaves: zope_interface-7.0.dist-info.
 	distribution = regexp.MustCompile(`^([^-]+)-([^-]+)(?:-.*)?\.(?:dist|egg)-info$`)
 )

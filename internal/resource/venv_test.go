@@ -48,6 +48,7 @@ func venvHost(h *resourcetest.Host) (put, drop func(names ...string)) {
 func TestVenv(t *testing.T) {
 	h := resourcetest.New()
 	put, drop := venvHost(h)
+	h.Disk.Put("/usr/bin/python3.13", "")
 	answer := h.Shell.Answer
 	r := &resource.Venv{Path: "/data/venv", Packages: []string{"pyyaml>=6", "zope.interface==7.0"}}
 	h.Shell.Absent = []string{"uv", "python3"}
@@ -66,6 +67,10 @@ func TestVenv(t *testing.T) {
 			"change: it was not finished\npip:  → as Python brings it\npackage:  → pyyaml>=6\npackage:  → zope.interface==7.0", ""}, step{"finished", nil, "", ""},
 		step{"cut off before Python was there", func(h *resourcetest.Host) { _ = h.Disk.Remove("/data/venv/bin/python") },
 			"create: does not exist\npackage:  → pyyaml>=6\npackage:  → zope.interface==7.0", ""}, step{"made", nil, "", ""})
+	old := strings.NewReplacer("3.13", "3.11")
+	h.Disk.Put("/data/venv/pyvenv.cfg", old.Replace(h.Disk.Text("/data/venv/pyvenv.cfg")))
+	run(t, h, r, step{"of a Python that an upgrade of the system took", nil, "create: does not exist\npackage:  → pyyaml>=6\npackage:  → zope.interface==7.0", ""},
+		step{"made anew", nil, "", ""})
 	h.Shell.Absent = nil
 	run(t, h, r, step{"uv needs no pip", func(*resourcetest.Host) { drop("pip-25.0") }, "", ""})
 }

@@ -33,7 +33,7 @@ type walled struct {
 // opposed is a rule that keeps one of ours from working: the opposite of it, or
 // the same where it comes too late.
 type opposed struct {
-	action string // allow, deny or reject
+	action string // allow, deny or reject, as the firewall writes it
 	shown  string
 }
 

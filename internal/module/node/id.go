@@ -6,6 +6,7 @@ package node
 import (
 	"net/netip"
 
+	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 )
 
@@ -54,6 +55,16 @@ func Cluster(h *module.Host) string {
 func variable(h *module.Host, name string) string {
 	v, _ := h.Vars.Get(name)
 	return v.Value.Text
+}
+
+// on reports whether a switch that another module declares is on; unless is its
+// default.
+func on(h *module.Host, name string, unless bool) bool {
+	v, ok := h.Vars.Get(name)
+	if !ok || v.Value.Kind == inventory.Null {
+		return unless
+	}
+	return v.Value.Bool() || v.Value.Text == "true"
 }
 
 // written reports whether the inventory gives h the parameter called name.

@@ -71,8 +71,8 @@ func metricsPath(h *module.Host) string {
 	return "/metrics"
 }
 
-// monitor adds what shows the node's metrics. Infra nodes find it by the
-// inventory, so nothing needs to be registered from here.
+// monitor adds what shows the node's metrics. Infra nodes hear of it by the play's
+// registration.
 func monitor(b *plan.Builder, s *module.Site, h *module.Host) {
 	p := module.Params[Params](h)
 	b = b.Tag("monitor")

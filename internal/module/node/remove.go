@@ -106,7 +106,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 // removeVIP takes the node's virtual address from keepalived, and what NODE has
 // of keepalived unless PostgreSQL has an address there.
 func removeVIP(b *plan.Builder, h *module.Host) {
-	if variable(h, "pg_vip_enabled") == "true" {
+	if on(h, "pg_vip_enabled", false) {
 		b.Add(
 			&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed},
 			&resource.Unit{Name: keepalivedUnit, Enabled: true, Running: true, IfRunning: true,

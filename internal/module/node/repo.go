@@ -25,7 +25,11 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 			chosen[name], names = list, append(names, name)
 		}
 	}
-	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(b, h, len(names) > 0)...)
+	aside := b
+	if local != nil && slices.Contains(names, "local") { // what takes their place has to be there
+		aside = b.After(local.After...)
+	}
+	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(aside, h, len(names) > 0)...)
 	for _, name := range names {
 		switch {
 		case name == "local" && local != nil:

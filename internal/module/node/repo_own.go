@@ -23,7 +23,7 @@ func ownRepositories(b *plan.Builder, h *module.Host, replaced bool) []string {
 	switch {
 	case !module.Params[Params](h).NodeRepoRemove:
 		aside.Back = true
-	case variable(h, "infra_seq") != "" && variable(h, "repo_enabled") != "false":
+	case variable(h, "infra_seq") != "" && on(h, "repo_enabled", true):
 		return impossible("this node builds the deployment's repository from them")
 	case !replaced:
 		return impossible("node_repo_modules gives this host no repository in their place")

@@ -54,7 +54,7 @@ func resolver(b *plan.Builder, s *module.Site, h *module.Host) {
 // after which the one on the admin node answers, if it is among them.
 func nameServers(s *module.Site, h *module.Host) (servers []string, ready string) {
 	admin := s.Host(s.AdminIP())
-	serves := admin != nil && variable(admin, "infra_seq") != "" && variable(admin, "dns_enabled") != "false" &&
+	serves := admin != nil && variable(admin, "infra_seq") != "" && on(admin, "dns_enabled", true) &&
 		cmp.Or(variable(admin, "dns_port"), "53") == "53"
 	for _, v := range module.Params[Params](h).NodeDNSServers {
 		if strings.Contains(v, "${admin_ip}") {

@@ -86,7 +86,7 @@ type stores []string
 func logStores(s *module.Site) stores {
 	var urls stores
 	for _, i := range s.Hosts() {
-		if variable(i, "infra_seq") != "" && variable(i, "vlogs_enabled") != "false" {
+		if variable(i, "infra_seq") != "" && on(i, "vlogs_enabled", true) {
 			urls = append(urls, fmt.Sprintf("http://%s:%s/insert/jsonline", i.Name(), cmp.Or(variable(i, "vlogs_port"), "9428")))
 		}
 	}

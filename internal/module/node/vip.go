@@ -81,7 +81,7 @@ func findSharers(s *module.Site) sharers {
 // host, since a run that was to set it up may have been cut off.
 func noVirtualAddress(b *plan.Builder, h *module.Host) {
 	b.Tag("vip_config").Add(&resource.Prune{Dir: KeepalivedDir, Glob: vipFiles, Header: module.Managed})
-	if variable(h, "pg_vip_enabled") != "true" {
+	if !on(h, "pg_vip_enabled", false) {
 		b.Tag("vip_launch").Add(HandBackKeepalived("keepalived"))
 	}
 }

@@ -82,6 +82,16 @@ func findClusters(s *module.Site) []*Cluster {
 // standby reports whether the inventory makes the whole cluster follow another.
 func (c *Cluster) standby() bool { return c.Primary != nil && c.Primary.Params.PgUpstream != "" }
 
+// sources returns the clusters of the inventory that c stands by for, the one
+// that it copies first.
+func (c *Cluster) sources() []*Cluster {
+	var out []*Cluster
+	for at := c; at.standby() && at.Source != nil && at.Source != c && !slices.Contains(out, at.Source); at = at.Source {
+		out = append(out, at.Source)
+	}
+	return out
+}
+
 // names returns the names of hosts, sorted.
 func names(hosts []*module.Host) []string {
 	out := make([]string, len(hosts))

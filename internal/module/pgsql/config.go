@@ -79,10 +79,8 @@ var atLeast = []string{"max_connections", "max_worker_processes", "max_wal_sende
 // its servers could not run with.
 func clusterParameters(m *Member) mapping {
 	out := ownParameters(m)
-	seen := map[*Cluster]bool{m.Cluster: true}
-	for c := m.Cluster; c.standby() && c.Source != nil && !seen[c.Source]; c = c.Source {
-		seen[c.Source] = true
-		source := ownParameters(c.Source.first())
+	for _, c := range m.Cluster.sources() {
+		source := ownParameters(c.first())
 		for _, name := range atLeast {
 			if n := source.number(name); n > out.number(name) {
 				out.put(name, n)

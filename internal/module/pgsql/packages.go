@@ -55,14 +55,10 @@ func (m *Member) extensionPackages() []resource.PackageItem {
 			}
 		}
 	}
-	clusters := []*Cluster{m.Cluster}
-	if m.Cluster.Source != nil {
-		clusters = append(clusters, m.Cluster.Source)
-	}
 	for _, library := range strings.Split(p.libraries(), ",") { // without it the server does not start
 		imply(path.Base(strings.Trim(library, " '\"")), "pg_libs", false)
 	}
-	for _, c := range clusters {
+	for _, c := range append([]*Cluster{m.Cluster}, m.Cluster.sources()...) {
 		for _, d := range c.first().Params.PgDatabases {
 			for _, e := range d.Extensions {
 				if d.State != "absent" && e.State != "absent" { // without it that extension alone fails

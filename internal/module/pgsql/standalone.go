@@ -38,7 +38,7 @@ func (m *Member) addHandover(b *plan.Builder, after ...string) string {
 	b = b.Tag("pg_launch", "pg_patroni").After(after...)
 	before := []string{
 		b.Add(resource.NewFile("/etc/systemd/system/"+postgresUnit, render("postgres.service.tmpl", m.unitLimits(8388608)))),
-		b.Add(postgres.Handed{Name: m.Instance(), Data: p.PgData, Unit: postgresUnit,
+		b.Add(postgres.Handed{Patroni: m.api(), Name: m.Instance(), Data: p.PgData, Unit: postgresUnit,
 			Replica: m != m.Cluster.Primary || m.Cluster.standby(), New: m.Cluster.Standalone() && m.strange()}),
 	}
 	before = append(before, b.After(before...).Add(&resource.UnitAbsent{Name: "patroni.service"}))

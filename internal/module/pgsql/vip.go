@@ -119,8 +119,14 @@ func (m *Member) addKeepalived(b *plan.Builder, s *module.Site) {
 	if m.Params.PatroniSSLEnabled {
 		check += " --cacert " + certDir + "/ca.crt"
 	}
-	if !m.Cluster.managed() {
+	switch {
+	case m.Cluster.managed():
+	case !m.Cluster.standby():
 		check = "/pg/bin/pg-role primary"
+	case m == m.Cluster.Primary: // all of a standby cluster's servers are replicas
+		check = "/pg/bin/pg-role replica"
+	default:
+		check = "/bin/false"
 	}
 	b.Tag("pg_vip_config").Add(
 		&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "pg_vip_enabled"}}},

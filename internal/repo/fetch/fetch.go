@@ -71,7 +71,11 @@ func New(p Proxies) *Client {
 		if proxy == "" || direct(r.URL.Hostname(), p.No) {
 			return http.ProxyFromEnvironment(r)
 		}
-		return url.Parse(proxy)
+		u, err := url.Parse(proxy)
+		if err != nil { // which quotes it, with the password
+			return nil, &permanent{errors.New("the proxy of proxy_env is no URL: write special characters of its password as %25 and the like")}
+		}
+		return u, nil
 	}
 	return &Client{HTTP: &http.Client{Transport: t}}
 }
@@ -120,8 +124,8 @@ func (p *permanent) Unwrap() error { return p.error }
 // which is 0 when the server does not go on in the middle.
 func (c *Client) open(ctx context.Context, raw string, offset int64) (body io.ReadCloser, at int64, err error) {
 	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, 0, &permanent{err}
+	if err != nil { // which quotes it, with the password
+		return nil, 0, &permanent{fmt.Errorf("%s is no URL: write special characters of a password as %%25 and the like", Shown(raw))}
 	}
 	if u.Scheme == "file" {
 		f, err := os.Open(u.Path)
@@ -134,9 +138,15 @@ func (c *Client) open(ctx context.Context, raw string, offset int64) (body io.Re
 		at, err = f.Seek(offset, io.SeekStart)
 		return f, at, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, raw, nil)
+	ctx, patience := impatient(ctx)
+	defer func() {
+		if err != nil {
+			patience.end()
+		}
+	}()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, 0, &permanent{err}
+		return nil, 0, &permanent{fmt.Errorf("%s cannot be asked for", Shown(raw))}
 	}
 	req.Header.Set("User-Agent", "pigsty")
 	req.Header.Set("Accept-Encoding", "identity") // what is checked is what the file holds
@@ -149,13 +159,13 @@ func (c *Client) open(ctx context.Context, raw string, offset int64) (body io.Re
 		if errors.As(err, &failed) {
 			err = failed.Err // the caller names the URL
 		}
-		return nil, 0, err
+		return nil, 0, patience.cause(err)
 	}
 	switch {
 	case res.StatusCode == http.StatusPartialContent:
-		return res.Body, offset, nil
+		return &patientBody{res.Body, patience}, offset, nil
 	case res.StatusCode == http.StatusOK:
-		return res.Body, 0, nil
+		return &patientBody{res.Body, patience}, 0, nil
 	}
 	res.Body.Close()
 	err = fmt.Errorf("the server answers %s", res.Status)

@@ -145,8 +145,36 @@ func TestPasswordsAreNotShown(t *testing.T) {
 			t.Errorf("%s is shown as %s, want %s", raw, got, want)
 		}
 	}
-	_, err := (&Client{Pause: time.Millisecond, Retries: 1}).Get(context.Background(), "http://user:geheim@127.0.0.1:1/x")
-	if err == nil || strings.Contains(err.Error(), "geheim") {
+	behind := New(Proxies{HTTP: "http://user:ge%heim@127.0.0.1:1"})
+	for url, c := range map[string]*Client{
+		"http://user:geheim@127.0.0.1:1/x":  {Pause: time.Millisecond, Retries: 1},
+		"http://user:ge%heim@127.0.0.1:1/x": quick,
+		"http://example.org/x":              behind,
+	} {
+		if _, err := c.Get(context.Background(), url); err == nil || strings.Contains(err.Error(), "heim") {
+			t.Errorf("%s: error %v", url, err)
+		}
+	}
+}
+
+// TestSilence gives up on a server that sends half of a file and then nothing.
+func TestSilence(t *testing.T) {
+	was := silence
+	silence = 50 * time.Millisecond
+	defer func() { silence = was }()
+	gone := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = w.Write([]byte("01234"))
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-gone:
+		}
+	}))
+	defer srv.Close()
+	defer close(gone)
+	if _, err := (&Client{Pause: time.Millisecond, Retries: 1}).Get(context.Background(), srv.URL); !errors.Is(err, errSilent) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package patroni
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,6 +73,11 @@ func (p Paused) Apply(ctx context.Context, h *resource.Host) error {
 	if err := change(ctx); err != nil {
 		return err
 	}
+	return c.heed(ctx, h, p)
+}
+
+// heed waits until the members that answer heed p.
+func (c *Client) heed(ctx context.Context, h *resource.Host, p Paused) error {
 	log, deadline := logger(ctx, h), time.Now().Add(readyTimeout)
 	for last := ""; ; {
 		cluster, err := c.Cluster(ctx)
@@ -98,4 +104,28 @@ func (p Paused) Apply(ctx context.Context, h *resource.Host) error {
 			return err
 		}
 	}
+}
+
+// AwaitPaused waits until the members of a cluster that answer heed a pause that
+// was declared: Patroni that stops before it does would stop its server. Where
+// this member's Patroni does not answer, it has stopped already.
+func (a API) AwaitPaused(ctx context.Context, h *resource.Host) error {
+	c, err := a.client(h)
+	if err == nil {
+		_, err = c.Node(ctx)
+	}
+	switch {
+	case errors.Is(err, ErrUnreachable):
+		return nil
+	case err != nil:
+		return err
+	}
+	config, err := c.Config(ctx)
+	if err != nil {
+		return err
+	}
+	if on, _ := config["pause"].(bool); !on {
+		return errors.New("the cluster is not paused: `pigsty pg pause` first")
+	}
+	return c.heed(ctx, h, Paused{API: a, On: true})
 }

@@ -59,7 +59,10 @@ func (r Reinit) Apply(ctx context.Context, h *resource.Host) error {
 		return err
 	}
 	before, err := c.Node(ctx)
-	if err != nil || before.State != "creating replica" {
+	if err != nil { // which server would count as the new one?
+		return err
+	}
+	if before.State != "creating replica" {
 		if err := c.Reinitialize(ctx, true); err != nil {
 			return err
 		}

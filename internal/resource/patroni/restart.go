@@ -256,7 +256,7 @@ func (r RollingRestart) restartLeader(ctx context.Context, b comeback, leader Me
 	if err != nil {
 		return err
 	}
-	if !old.PendingRestart && (old.Started != leader.Started || old.Started == "") {
+	if !old.waits(b.standby) && (old.Started != leader.Started || old.Started == "") {
 		return nil
 	}
 	b.log("restarting %s, now a replica", leader.Name)

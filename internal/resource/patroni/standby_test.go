@@ -86,3 +86,20 @@ func TestPause(t *testing.T) {
 		t.Errorf("quorum commit is synchronous: %+v, %v", c, err)
 	}
 }
+
+// TestAwaitPaused lets Patroni stop where it heeds a pause, or has stopped already.
+func TestAwaitPaused(t *testing.T) {
+	f, h := newFake(t, Member{Name: "a", Role: "leader", State: "running"}), &resource.Host{}
+	if err := f.api().AwaitPaused(t.Context(), h); err == nil || !strings.Contains(err.Error(), "not paused") {
+		t.Errorf("not paused: %v", err)
+	}
+	f.config["pause"] = true
+	if err := f.api().AwaitPaused(t.Context(), h); err != nil {
+		t.Errorf("paused: %v", err)
+	}
+	gone := f.api()
+	f.Close()
+	if err := gone.AwaitPaused(t.Context(), h); err != nil {
+		t.Errorf("stopped: %v", err)
+	}
+}

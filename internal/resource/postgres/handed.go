@@ -8,6 +8,7 @@ import (
 	"path"
 
 	"pigsty/internal/resource"
+	"pigsty/internal/resource/patroni"
 )
 
 // Handed remembers, before Patroni stops, that its server goes over to a unit of
@@ -18,6 +19,10 @@ type Handed struct {
 	Data string // data directory
 	Unit string // that the server goes over to
 	New  bool   // whether Patroni was never on the host
+
+	// Patroni is the member's, which must heed the cluster's pause before it stops,
+	// or it would stop the server too.
+	Patroni patroni.API
 
 	// Replica is whether the server follows another one, as the inventory has it.
 	// With Patroni gone nothing else says who leads: one that is something else is
@@ -72,11 +77,14 @@ func (o Handed) asDeclared(h *resource.Host) error {
 }
 
 // Apply remembers it at once.
-func (o Handed) Apply(_ context.Context, h *resource.Host) error {
+func (o Handed) Apply(ctx context.Context, h *resource.Host) error {
 	if err := o.initialised(h); err != nil {
 		return err
 	}
 	if err := o.asDeclared(h); err != nil {
+		return err
+	}
+	if err := o.Patroni.AwaitPaused(ctx, h); err != nil {
 		return err
 	}
 	h.Manifest.SetUnit(o.Unit, resource.Loaded{})
