@@ -20,9 +20,10 @@ func (a *app) renderCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "render [PLAY…] -o DIR",
 		GroupID: "look",
-		Short:   "Write every file that each host would get, offline",
-		Long: `Render writes, under DIR/HOST/, every file that the plays would put on each
-host: for review, for diffing, for tests. What depends on a host (memory, cores,
+		Short:   "Write the files that each host would get, offline",
+		Long: `Render writes, under DIR/HOST/, every file whose whole text the plays decide: for
+review, for diffing, for tests. Left out is what only the host knows the rest of,
+as lines in /etc/hosts, certificates and the pool's list of passwords. What depends on a host (memory, cores,
 disks) is taken from the facts of earlier runs, from --facts FILE (JSON: a map
 from host, or "*", to facts as in .pigsty/facts.json), or else from a small
 standard machine. The files hold secrets and are readable by you only.`,

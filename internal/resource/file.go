@@ -52,6 +52,9 @@ type File struct {
 	// is left out where its directory is not there.
 	Visits bool
 
+	// Note is a word for the plan about what the file cannot say as it should.
+	Note string
+
 	// Once makes the file a seed: created if absent, never changed after.
 	Once bool
 
@@ -96,6 +99,9 @@ func Yielding(header string) FileOption { return func(f *File) { f.Header = head
 // line, for an Original to put back.
 func Keeping(header string) FileOption { return func(f *File) { f.Keep = header } }
 
+// Noting has the plan say something about the file, if that is not empty.
+func Noting(word string) FileOption { return func(f *File) { f.Note = word } }
+
 // Seed makes the file one that is created if absent and never changed after.
 func Seed() FileOption { return func(f *File) { f.Once = true } }
 
@@ -126,7 +132,7 @@ func (f *File) Requires() []string { return above(f.Path, f.Owner) }
 func (f *File) Diff(ctx context.Context, h *Host) (Change, error) {
 	c, err := f.diff(ctx, h)
 	if c.Action != None {
-		c.Paths = []string{f.Path}
+		c.Paths, c.Note = []string{f.Path}, f.Note
 	}
 	return c, err
 }

@@ -125,6 +125,8 @@ func nodes(t *testing.T, w *world) {
 	}
 	for _, n := range []byte{10, 11} {
 		w.on(t, n, "curl --silent --fail http://127.0.0.1:9100/metrics | grep --quiet '^node_load1 '")
+		w.on(t, n, `systemctl start pigsty-certificates.service
+curl --silent --fail http://127.0.0.1:9100/metrics | grep --quiet '^pigsty_certificate_expiry_seconds{path="/etc/pki/ca.crt"} [1-9]'`)
 		if out := w.on(t, n, toOther(w, n)); !strings.Contains(out, "dba") {
 			t.Errorf("the administrator of %s is on the other node %q", w.addr(n), out)
 		}

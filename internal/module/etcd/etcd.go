@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +121,7 @@ func (m member) configure(b *plan.Builder, s *module.Site, all []member) {
 		resource.NewFile(config, m.config(nil), readable...),
 		resource.NewFile(initial, m.config(all), readable...),
 		resource.NewFile(passFile, m.EtcdRootPassword.Reveal()+"\n", secret...),
-		resource.NewFile(unitFile, m.unit()),
+		m.unit(),
 		resource.NewFile(profileFile, render("etcdctl.sh.tmpl", map[string]any{
 			"Endpoints": strings.Join(endpoints(all), ","), "CA": caFile, "Pass": passFile,
 		})),
@@ -152,16 +151,13 @@ func (m member) config(all []member) []byte {
 }
 
 // unit returns the member's unit file.
-func (m member) unit() []byte {
-	files := fmt.Sprint(maxFiles)
-	if most := m.Facts.MaxFiles; most > 0 && most < maxFiles {
-		files = fmt.Sprint(most)
-	}
-	return render("etcd.service.tmpl", map[string]any{
+func (m member) unit() *resource.File {
+	files := module.OpenFiles(m.Host, maxFiles)
+	return resource.NewFile(unitFile, render("etcd.service.tmpl", map[string]any{
 		"Data": m.EtcdData, "Config": config, "Initial": initial,
 		"StartTimeout": int(startTimeout.Seconds()), "Files": files,
 		"OOM": m.Facts.OOMAdjust || !m.HasFacts,
-	})
+	}), resource.Noting(files.Note()))
 }
 
 // launch joins the cluster if it runs already, starts the member, and on the

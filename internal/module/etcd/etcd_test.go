@@ -24,12 +24,12 @@ var (
 func site(t *testing.T, name string) *module.Site {
 	t.Helper()
 	return moduletest.Site(t, moduletest.Source(t, name+".yml"), map[string]resource.Facts{
-		"10.10.10.10": machine, "10.10.10.11": rocky, "10.10.10.12": container, "10.10.10.13": machine,
+		"10.10.10.10": machine, "10.10.10.11": rocky, "10.10.10.12": container, "10.10.10.13": machine, "10.10.10.14": machine,
 	}, node.Declaration(), Declaration())
 }
 
 func TestSteps(t *testing.T) {
-	for _, name := range []string{"one", "four"} {
+	for _, name := range []string{"one", "four", "five"} {
 		s := site(t, name)
 		if problems := check(s); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)

@@ -2,9 +2,11 @@ package node
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"pigsty/internal/diag"
+	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/resource"
 )
@@ -21,6 +23,7 @@ func check(s *module.Site) diag.List {
 	checkAdmin(s, &l)
 	checkVIPs(s, &l)
 	checkPython(s, &l)
+	CheckModules(s, &l, s.Hosts(), "node_repo_modules", "local", "node")
 	first := map[string]*module.Host{}
 	for _, h := range s.Hosts() {
 		name := declaredName(h)
@@ -69,6 +72,32 @@ func checkAdmin(s *module.Site, l *diag.List) {
 		case !addresses[v.Value.Text]:
 			l.Warn(v.Value.Pos, "unknown-host",
 				"admin_ip "+v.Value.Text+" is no host of the inventory", "name the node that the others are managed from, or add it")
+		}
+	}
+}
+
+// CheckModules warns of modules of repositories that the inventory names in
+// parameter and declares nowhere. Those of own need no declaration.
+func CheckModules(s *module.Site, l *diag.List, hosts []*module.Host, parameter string, own ...string) {
+	seen := map[string]bool{}
+	for _, h := range hosts {
+		v, ok := h.Vars.Get(parameter)
+		if !ok {
+			continue
+		}
+		declared, _ := h.Vars.Get("repo_upstream")
+		for _, name := range words(v.Value.Text) {
+			at := v.Value.Pos.String() + " " + name
+			known := slices.Contains(own, name) || slices.ContainsFunc(declared.Value.Items, func(u inventory.Value) bool {
+				of, _ := u.Get("module")
+				return of.Text == name
+			})
+			if known || seen[at] {
+				continue
+			}
+			seen[at] = true
+			l.Warn(v.Value.Pos, "no-effect", parameter+" names "+name+", but repo_upstream has no repository of that module",
+				"declare it in repo_upstream, or take the name out")
 		}
 	}
 }

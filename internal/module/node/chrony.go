@@ -43,9 +43,23 @@ func Chrony(b *plan.Builder, s *module.Site, h *module.Host) bool {
 		resource.NewFile(c.config, render("chrony.conf.tmpl", map[string]any{"Servers": timeServers(s, h), "Dir": c.dir, "Drift": c.drift}),
 			resource.Keeping(module.Managed), resource.CheckedBy("chronyd", "-p", "-f", "%s")),
 	)
-	b.Tag("node_ntp_launch").Add(&resource.Unit{
-		Name: c.unit, Enabled: true, Running: true, RestartOn: []string{c.config, c.dir + "/"}})
+	b.Tag("node_ntp_launch").Add(chronyUnit(h))
 	return true
+}
+
+func chronyUnit(h *module.Host) *resource.Unit {
+	c := chronies[family(h)]
+	return &resource.Unit{Name: c.unit, Enabled: true, Running: true, RestartOn: []string{c.config, c.dir + "/"}}
+}
+
+// RestartChrony has the host's chrony forget what went from ChronyDir.
+func RestartChrony(b *plan.Builder, h *module.Host) {
+	if !module.Params[Params](h).NodeNtpEnabled || h.Facts.Container != "" {
+		return
+	}
+	unit := chronyUnit(h)
+	unit.IfRunning = true
+	b.Add(unit)
 }
 
 // timeServers returns the lines of node_ntp_servers for h. The admin node does

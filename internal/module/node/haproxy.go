@@ -69,8 +69,9 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 		allowed = []string{connect.Key()}
 	}
 
+	files := module.OpenFiles(h, haproxyMaxFiles)
 	b.Tag("haproxy_launch", "haproxy_reload").Add(
-		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", limited(h, haproxyMaxFiles))),
+		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", files), resource.Noting(files.Note())),
 		&resource.Unit{
 			Name: haproxyUnit, Enabled: true, Running: true,
 			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
@@ -101,9 +102,9 @@ func haproxyFile(h *module.Host) []byte {
 // maxConn returns how many connections HAProxy takes on h. Each needs two
 // files, one to the client and one to the server; a tenth is left for
 // listeners, health checks and the process that a reload leaves behind.
-func maxConn(h *module.Host) limit {
-	files := limited(h, haproxyMaxFiles).Value
-	return limit{Value: min(haproxyMaxConn, (files-files/10)/2), Want: haproxyMaxConn, Host: h.Facts.MaxFiles}
+func maxConn(h *module.Host) module.Limit {
+	files := module.OpenFiles(h, haproxyMaxFiles).Value
+	return module.Limit{Value: min(haproxyMaxConn, (files-files/10)/2), Want: haproxyMaxConn, Host: h.Facts.MaxFiles}
 }
 
 // longUnits are units of time that HAProxy does not have, in days; shortUnits

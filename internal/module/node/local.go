@@ -1,11 +1,24 @@
 package node
 
 import (
+	"slices"
+
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/repo"
 	"pigsty/internal/resource"
 )
+
+// UseRepository has h install from the deployment's own repository, if there is one
+// for it and node_repo_modules names it.
+func UseRepository(b *plan.Builder, s *module.Site, h *module.Host) {
+	local := s.Repository(h)
+	if local == nil || !slices.Contains(words(module.Params[Params](h).NodeRepoModules), "local") {
+		return
+	}
+	localRepository(b.Early(), s, h, local)
+	b.Early().Add(&resource.PackageIndex{})
+}
 
 // localRepository configures the deployment's own repository, which is what the
 // module local of node_repo_modules stands for. Its key comes from the control

@@ -40,12 +40,16 @@ func (e exporter) Path() string { return "/usr/local/bin/" + e.Name }
 // nodeExporter shows the metrics of the host.
 func nodeExporter(h *module.Host) exporter {
 	p := module.Params[Params](h)
+	texts := ""
+	if collectsTexts(p) {
+		texts = "--collector.textfile.directory=" + metricsDir + " "
+	}
 	return exporter{
 		Name: "node_exporter", Description: "metrics of the node",
 		Packages: []string{"node-exporter", "prometheus-node-exporter", "golang-github-prometheus-node-exporter"},
 		Program:  "node_exporter", Others: "prometheus-node-exporter",
-		Options: fmt.Sprintf("--web.listen-address=:%d --web.telemetry-path=%s %s",
-			p.NodeExporterPort, metricsPath(h), p.NodeExporterOptions),
+		Options: fmt.Sprintf("--web.listen-address=:%d --web.telemetry-path=%s %s%s",
+			p.NodeExporterPort, metricsPath(h), texts, p.NodeExporterOptions),
 		Capabilities: "CAP_DAC_READ_SEARCH",
 		For:          "node_exporter_enabled",
 	}
@@ -77,6 +81,12 @@ func monitor(b *plan.Builder, s *module.Site, h *module.Host) {
 	p := module.Params[Params](h)
 	b = b.Tag("monitor")
 	nodeExporter(h).keep(b.Tag("node_exporter"), h, p.NodeExporterEnabled)
+	switch {
+	case collectsTexts(p):
+		certificates(b, h)
+	case slices.Contains(h.Facts.Units, certificatesTimer):
+		noCertificates(b, h)
+	}
 	vipExporter(h).keep(b.Tag("vip_exporter"), h, p.VipEnabled)
 	if p.VectorEnabled {
 		vector(b.Tag("vector"), s, h)

@@ -45,6 +45,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			haproxy.Add(&resource.Dir{Path: path.Dir(haproxyConfig)})
 		}
 		nodeExporter(h).remove(b.Tag("node_exporter"))
+		noCertificates(b, h)
 		vipExporter(h).remove(b.Tag("vip_exporter"))
 		vector := b.Tag("vector")
 		vector = vector.After(vector.Add(&resource.UnitAbsent{Name: vectorUnit}))
@@ -140,11 +141,9 @@ func removeChrony(b *plan.Builder, h *module.Host) {
 		return
 	}
 	c := chronies[family(h)]
-	b.Add(
-		&resource.Original{Path: c.config, Header: module.Managed},
-		&resource.Unit{Name: c.unit, Enabled: true, Running: true, IfRunning: true, RestartOn: []string{c.config, c.dir + "/"},
-			After: []string{"original " + c.config}},
-	)
+	unit := chronyUnit(h)
+	unit.IfRunning, unit.After = true, []string{"original " + c.config}
+	b.Add(&resource.Original{Path: c.config, Header: module.Managed}, unit)
 }
 
 // remove takes the exporter away; the package stays.

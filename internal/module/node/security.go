@@ -21,16 +21,16 @@ func security(b *plan.Builder, s *module.Site, h *module.Host) {
 	}
 	f := &resource.Firewall{Mode: p.NodeFirewallMode}
 	if f.Mode == resource.FirewallZone {
-		f.Networks, f.NetworksOf = trusted(s, h), "node_firewall_intranet"
+		f.Networks, f.NetworksOf = Trusted(s, h), "node_firewall_intranet"
 		f.Ports, f.PortsOf = p.NodeFirewallPublicPort, "node_firewall_public_port"
 	}
 	b.Tag("node_firewall").Add(f)
 }
 
-// trusted returns the networks of node_firewall_intranet, and the nodes of the
+// Trusted returns the networks of node_firewall_intranet, and the nodes of the
 // inventory that lie in none of them: a firewall between the members of a
 // cluster breaks it.
-func trusted(s *module.Site, h *module.Host) []string {
+func Trusted(s *module.Site, h *module.Host) []string {
 	networks := module.Params[Params](h).NodeFirewallIntranet
 	list := slices.Clone(networks)
 	own, _ := netip.ParseAddr(h.Name())

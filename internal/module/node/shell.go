@@ -35,7 +35,7 @@ func shell(b *plan.Builder, h *module.Host) {
 
 	b.Tag("node_ulimit").Add(resource.NewFile(limitsFile, render("limits.conf.tmpl", map[string]any{
 		"Who":   []string{"*", "root"}, // the wildcard does not cover root
-		"Files": limited(h, maxFiles),
+		"Files": module.OpenFiles(h, maxFiles),
 		// Without the right to raise this one, as many containers are, a login would fail.
 		"Memlock": h.Facts.Container == "",
 	})))

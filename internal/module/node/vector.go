@@ -39,7 +39,7 @@ func vector(b *plan.Builder, s *module.Site, h *module.Host) {
 	)
 	data := map[string]any{
 		"Data": p.VectorData, "Port": p.VectorPort, "Endpoints": logEndpoints(s, h),
-		"IP": h.Name(), "Ins": Name(h), "Cls": Cluster(h), "Files": limited(h, 655360),
+		"IP": h.Name(), "Ins": Name(h), "Cls": Cluster(h), "Files": module.OpenFiles(h, 655360),
 	}
 	config.Add(
 		resource.NewFile(vectorDir+"/vector.yaml", render("vector.yaml.tmpl", data)),
