@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,7 +119,8 @@ func (a *app) deployCommand() *cobra.Command {
 func (a *app) playCommand(p module.Play) *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use:     p.Name,
+		Use:     p.Name + " " + arguments(p.Name),
+		Args:    expected(p.Name),
 		Aliases: scriptsOf(p.Name),
 		GroupID: "play",
 		Short:   p.Short,
@@ -177,7 +176,9 @@ func (a *app) plan(ctx context.Context, f *runFlags, req plan.Request) error {
 	if err != nil {
 		return err
 	}
-	r.observe()
+	if err := r.observe(ctx); err != nil {
+		return err
+	}
 	if f.out != "" {
 		if err := r.plan.Save(f.out); err != nil {
 			return fmt.Errorf("save the plan: %w", err)
@@ -191,7 +192,7 @@ func (a *app) plan(ctx context.Context, f *runFlags, req plan.Request) error {
 		r.plan.Text(a.out, plan.Style{Color: a.coloured(a.out), Verbose: f.verbose})
 	}
 	if f.extras {
-		rows, err := r.extras(hosts)
+		rows, err := r.extras(ctx, hosts)
 		if err != nil {
 			return err
 		}
@@ -232,11 +233,11 @@ func (a *app) apply(ctx context.Context, f *runFlags, req plan.Request, saved *p
 // change plans, asks, and makes the changes of a run that is prepared.
 func (r *run) change(ctx context.Context, f *runFlags, hosts []*module.Host, saved *plan.Saved) error {
 	a := r.app
-	if !f.confirmed && !isTerminal(a.in) {
-		return errNoTerminal
+	if why := a.cannotAsk(); !f.confirmed && why != "" {
+		return fmt.Errorf("%s: look at the changes with `pigsty plan`, and pass -y to apply without asking", why)
 	}
 	r.yes = f.yes
-	if err := r.confirmRemoval(hosts); err != nil {
+	if err := r.confirmRemoval(ctx, hosts); err != nil {
 		return err
 	}
 	show := newProgress(a, r.site)
@@ -249,8 +250,11 @@ func (r *run) change(ctx context.Context, f *runFlags, hosts []*module.Host, sav
 	if err := r.lockAll(); err != nil {
 		return err
 	}
-	r.observe()
+	err = r.observe(ctx)
 	show.stop()
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
 	if saved != nil {
 		if changed := saved.Differences(r.plan); changed != nil {
 			return fmt.Errorf("the hosts are not as they were when the plan was saved:\n  %s", strings.Join(changed, "\n  "))
@@ -268,7 +272,7 @@ func (r *run) change(ctx context.Context, f *runFlags, hosts []*module.Host, sav
 		return r.planOutcome(false)
 	}
 	if !f.confirmed {
-		if err := a.confirm("Apply these changes?"); err != nil {
+		if err := a.confirm(ctx, "Apply these changes?"); err != nil {
 			return err
 		}
 	}
@@ -306,22 +310,18 @@ func (r *run) carry(ctx context.Context) (*engine.Summary, string, error) {
 	return summary, record.path, nil
 }
 
-// errNoTerminal says that apply cannot ask. It is found before any host is contacted.
-var errNoTerminal = errors.New("there is no terminal to ask on: look at the changes with `pigsty plan`, and pass -y to apply without asking")
-
 // confirm asks whether to go on, on a terminal.
-func (a *app) confirm(question string) error {
-	fmt.Fprint(a.err, question+" [y/N] ")
-	line, _ := bufio.NewReader(a.in).ReadString('\n')
-	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
-		return status(exitError, "nothing was changed")
+func (a *app) confirm(ctx context.Context, question string) error {
+	answer, err := a.answer(ctx, question+" [y/N] ")
+	if answer = strings.ToLower(answer); err == nil && answer != "y" && answer != "yes" {
+		err = errDeclined
 	}
-	return nil
+	return err
 }
 
 // confirmRemoval has the user name what a removing play destroys, and lets
 // safeguards refuse it whatever the user says.
-func (r *run) confirmRemoval(hosts []*module.Host) error {
+func (r *run) confirmRemoval(ctx context.Context, hosts []*module.Host) error {
 	for _, p := range r.plays {
 		if p.Removes == nil {
 			continue
@@ -338,10 +338,8 @@ func (r *run) confirmRemoval(hosts []*module.Host) error {
 			if !isTerminal(r.app.in) {
 				return fmt.Errorf("%s destroys %s: say so with --yes %s", p.Name, strings.Join(names, ", "), strings.Join(names, ","))
 			}
-			fmt.Fprintf(r.app.err, "%s destroys %s. Type its name to go on: ", p.Name, name)
-			line, _ := bufio.NewReader(r.app.in).ReadString('\n')
-			if strings.TrimSpace(line) != name {
-				return status(exitError, "that is not %s; nothing was changed", name)
+			if err := r.app.typeName(ctx, p.Name+" destroys "+name, name); err != nil {
+				return err
 			}
 			r.yes = append(r.yes, name)
 		}

@@ -210,7 +210,9 @@ func (a *app) observeCerts(ctx context.Context, limit string) ([]certRow, error)
 	if err != nil {
 		return nil, err
 	}
-	r.plan = r.fleet.Observe(r.graph, plan.Request{})
+	if r.plan, err = r.fleet.Observe(ctx, r.graph, plan.Request{}); err != nil {
+		return nil, err
+	}
 	var rows []certRow
 	for _, it := range r.plan.Items {
 		rows = append(rows, hostRow(it))

@@ -25,6 +25,9 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.text }
 
+// errInterrupted ends a command that was interrupted before it did anything.
+var errInterrupted = status(exitInterrupted, "interrupted before anything was changed")
+
 // status makes a statusError; without format nothing more is printed.
 func status(code int, format string, args ...any) error {
 	return &statusError{code, fmt.Sprintf(format, args...)}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -21,7 +22,7 @@ type extraRow struct {
 
 // extras asks the hosts, which are connected, what they have that the inventory
 // does not declare. Nothing is ever changed because of it.
-func (r *run) extras(hosts []*module.Host) ([]extraRow, error) {
+func (r *run) extras(ctx context.Context, hosts []*module.Host) ([]extraRow, error) {
 	chosen := make([]*module.Host, len(hosts))
 	for i, h := range hosts {
 		chosen[i] = r.site.Host(h.Name()) // of the site that has facts
@@ -36,8 +37,12 @@ func (r *run) extras(hosts []*module.Host) ([]extraRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen, err := r.fleet.Observe(ctx, g, plan.Request{})
+	if err != nil {
+		return nil, err
+	}
 	var rows []extraRow
-	for _, it := range r.fleet.Observe(g, plan.Request{}).Items {
+	for _, it := range seen.Items {
 		row := extraRow{Type: "extra", Module: it.Step.Module, Cluster: it.Step.Cluster, Host: it.Step.Host}
 		if why := it.Error + it.Change.Unknown + it.Change.Skipped; why != "" {
 			row.Error = why

@@ -25,7 +25,7 @@ func (a *app) checkMachine(ctx context.Context, f *initFlags) error {
 	if err != nil {
 		return err
 	}
-	addresses, _, err := a.chooseAddresses(f, t, m)
+	addresses, _, err := a.chooseAddresses(ctx, f, t, m)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"pigsty/internal/conf"
 	"pigsty/internal/diag"
@@ -182,7 +183,7 @@ func TestChooseAddresses(t *testing.T) {
 		{"no address", two, initFlags{addresses: []string{"10.0.0"}}, "-i 10.0.0: want an IPv4 address such as 10.10.10.10"},
 	} {
 		a := &app{in: strings.NewReader(""), modules: list.All()}
-		got, chosen, err := a.chooseAddresses(&c.flags, meta, c.m)
+		got, chosen, err := a.chooseAddresses(t.Context(), &c.flags, meta, c.m)
 		text := ""
 		switch {
 		case err != nil:
@@ -198,7 +199,8 @@ func TestChooseAddresses(t *testing.T) {
 	}
 	for answers, want := range map[string]string{"2\n": "192.168.1.9", "eth0\n7\n\n10.0.0.5\n": "10.0.0.5", "1": "10.0.0.5", "": "invalid IP"} {
 		asked := 0
-		got, err := pickAddress(bufio.NewReader(strings.NewReader(answers)), func(string) { asked++ }, two.Addresses)
+		in := &app{in: iotest.OneByteReader(strings.NewReader(answers)), err: io.Discard}
+		got, err := pickAddress(func(question string) (string, error) { asked++; return in.answer(t.Context(), question) }, two.Addresses)
 		if got.IP.String() != want || (err == nil) != got.IP.IsValid() || asked != max(1, strings.Count(answers, "\n")) {
 			t.Errorf("after %q it takes %v, %v, asked %d times", answers, got, err, asked)
 		}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func (a *app) writeInventory(ctx context.Context, f *initFlags) error {
 	if err != nil {
 		return err
 	}
-	addresses, chosen, err := a.chooseAddresses(f, t, m)
+	addresses, chosen, err := a.chooseAddresses(ctx, f, t, m)
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func existsError(file string) error {
 
 // chooseAddresses returns the addresses to fill in, and where the first is from
 // unless it was given.
-func (a *app) chooseAddresses(f *initFlags, t conf.Template, m conf.Machine) ([]netip.Addr, decision, error) {
+func (a *app) chooseAddresses(ctx context.Context, f *initFlags, t conf.Template, m conf.Machine) ([]netip.Addr, decision, error) {
 	given, err := f.given()
 	switch {
 	case err != nil:
@@ -93,7 +92,7 @@ func (a *app) chooseAddresses(f *initFlags, t conf.Template, m conf.Machine) ([]
 		return nil, decision{}, fmt.Errorf("this machine has several addresses: say which with -i\n%s", strings.TrimSuffix(addressList(m.Addresses), "\n"))
 	}
 	fmt.Fprintf(a.err, "This machine has several addresses:\n%s", addressList(m.Addresses))
-	picked, err := pickAddress(bufio.NewReader(a.in), func(prompt string) { fmt.Fprint(a.err, prompt) }, m.Addresses)
+	picked, err := pickAddress(func(question string) (string, error) { return a.answer(ctx, question) }, m.Addresses)
 	if err != nil {
 		return nil, decision{}, err
 	}
@@ -113,18 +112,16 @@ func addressList(list []conf.Address) string {
 }
 
 // pickAddress asks until the answer is one of list, by its number or itself.
-func pickAddress(in *bufio.Reader, ask func(string), list []conf.Address) (conf.Address, error) {
+func pickAddress(ask func(question string) (string, error), list []conf.Address) (conf.Address, error) {
 	for {
-		ask(fmt.Sprintf("By which is it to be reached? [1-%d] ", len(list)))
-		line, err := in.ReadString('\n')
-		answer := strings.TrimSpace(line)
+		answer, err := ask(fmt.Sprintf("By which is it to be reached? [1-%d] ", len(list)))
+		if err != nil {
+			return conf.Address{}, err
+		}
 		for i, at := range list {
 			if answer == at.IP.String() || answer == strconv.Itoa(i+1) {
 				return at, nil
 			}
-		}
-		if err != nil {
-			return conf.Address{}, errors.New("nothing was chosen, and nothing written")
 		}
 	}
 }

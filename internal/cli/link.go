@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,33 @@ func scriptsOf(play string) []string {
 	return names
 }
 
+// arguments returns what the plain arguments of a play are, as its line of help
+// has it.
+func arguments(play string) string {
+	switch play {
+	case "pgsql-user":
+		return "[CLUSTER [USER]]"
+	case "pgsql-db":
+		return "[CLUSTER [DATABASE]]"
+	case "pgsql-ext":
+		return "[CLUSTER [EXTENSION…]]"
+	case "pgsql", "pgsql-hba", "pgsql-svc", "pgsql-rm":
+		return "[CLUSTER [HOST…]]"
+	}
+	return "[HOST…]"
+}
+
+// expected returns the check that the plain arguments of a play are not more
+// than it knows what to do with.
+func expected(play string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if form := arguments(play); len(args) > strings.Count(form, "[") && !strings.Contains(form, "…") {
+			return fmt.Errorf("%s takes %s, but there is %q as well; see `%s --help`", c.CommandPath(), form, args[strings.Count(form, "[")], c.CommandPath())
+		}
+		return nil
+	}
+}
+
 // positional turns the plain arguments of a play into a limit and extra
 // variables, as Pigsty's scripts do: `pgsql-user CLUSTER USER`, `node HOST…`.
 // Adding hosts to a PostgreSQL cluster covers the whole cluster: the services,
@@ -41,20 +69,28 @@ func positional(play string, args []string) (limit string, extra []string) {
 	if len(args) == 0 {
 		return "", nil
 	}
+	cluster, rest := args[0], args[1:]
 	switch play {
 	case "pgsql-user", "pgsql-db":
-		if len(args) > 1 {
+		if len(rest) > 0 {
 			name := map[string]string{"pgsql-user": "username", "pgsql-db": "dbname"}[play]
-			extra = []string{name + "=" + args[1]}
+			extra = []string{name + "=" + rest[0]}
 		}
-		return args[0], extra
-	case "pgsql", "pgsql-hba", "pgsql-svc", "pgsql-ext":
-		return args[0], nil
-	case "pgsql-rm":
-		if len(args) > 1 {
-			return strings.Join(args[1:], ",") + ",&" + args[0], nil
+		return cluster, extra
+	case "pgsql-ext":
+		if len(rest) > 0 {
+			value, _ := json.Marshal(map[string][]string{"pg_extensions": rest}) // strings always can be
+			extra = []string{string(value)}
 		}
-		return args[0], nil
+		return cluster, extra
+	case "pgsql", "pgsql-hba", "pgsql-svc", "pgsql-rm":
+		if len(rest) == 0 {
+			return cluster, nil
+		}
+		if play == "pgsql" {
+			rest = args // hosts that there are not are found out all the same
+		}
+		return strings.Join(rest, ",") + ",&" + cluster, nil
 	}
 	return strings.Join(args, ","), nil
 }

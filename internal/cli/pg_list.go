@@ -87,13 +87,17 @@ func (a *app) pgLook(ctx context.Context, command string, names []string, show f
 	}
 	failed := 0
 	for i, o := range all {
-		o.run = all[0].run
+		o.run, o.ctx = all[0].run, ctx
 		o.cluster = pgsql.Named(o.site, o.cluster.Name) // now with facts
 		if i > 0 && !a.json {
 			fmt.Fprintln(a.out)
 		}
 		for _, look := range []func() error{o.view, func() error { return show(o) }} {
-			if err := look(); err != nil { // what the hosts say counts even if Patroni says nothing
+			err := look()
+			if ctx.Err() != nil {
+				return err
+			}
+			if err != nil { // what the hosts say counts even if Patroni says nothing
 				failed++
 				fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
 			}

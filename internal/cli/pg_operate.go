@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 type operating struct {
 	*run
 	*pgFlags
+	ctx      context.Context // ends what is only looked at
 	cluster  *pgsql.Cluster
 	members  []string // that were named, by instance
 	seen     patroni.Cluster
@@ -108,6 +108,7 @@ func (o *operating) name(to []string, name string) ([]string, error) {
 
 // start connects to hosts, and locks them unless nothing will be changed.
 func (o *operating) start(ctx context.Context, hosts []*module.Host) error {
+	o.ctx = ctx
 	show := newProgress(o.app, o.site)
 	defer show.stop()
 	if err := o.connect(ctx, hosts, show.event); err != nil {
@@ -131,7 +132,9 @@ func (o *operating) observeSteps(steps []*plan.Step) error {
 	if o.graph, err = plan.Arrange(steps, nil); err != nil {
 		return err
 	}
-	o.plan = o.fleet.Observe(o.graph, o.req)
+	if o.plan, err = o.fleet.Observe(o.ctx, o.graph, o.req); err != nil {
+		return err
+	}
 	for i, h := range o.plan.Hosts {
 		o.plan.Hosts[i].Label = label(o.site.Host(h.Name))
 	}
@@ -157,7 +160,7 @@ func (o *operating) finish(ctx context.Context) error {
 	if o.preview || p.Empty() {
 		return nil
 	}
-	if err := o.consent(); err != nil {
+	if err := o.consent(ctx); err != nil {
 		return err
 	}
 	summary, path, err := o.carry(ctx)
@@ -175,35 +178,30 @@ func (o *operating) finish(ctx context.Context) error {
 
 // canAsk reports whether consent can be had, or need not be.
 func (o *operating) canAsk() bool {
-	return o.preview || o.confirmed || len(o.agreed) > 0 || isTerminal(o.app.in)
+	return o.preview || o.confirmed || len(o.agreed) > 0 || o.app.cannotAsk() == ""
 }
 
 func (o *operating) cannotAsk() error {
-	return fmt.Errorf("there is no terminal to ask on: look with --plan at what is interrupted, and pass -y or --yes %s to go on", o.cluster.Name)
+	return fmt.Errorf("%s: look with --plan at what is interrupted, and pass -y or --yes %s to go on", o.app.cannotAsk(), o.cluster.Name)
 }
 
 // consent asks for what is about to be interrupted or destroyed. What destroys
 // data wants its name.
-func (o *operating) consent() error {
+func (o *operating) consent(ctx context.Context) error {
 	name := o.destroys
 	switch impact := o.plan.Impact(); {
 	case impact <= resource.ImpactReload,
 		slices.Contains(o.agreed, name) && name != "",
 		name == "" && (o.confirmed || slices.Contains(o.agreed, o.cluster.Name)):
 		return nil
-	case !isTerminal(o.app.in) && name == "":
+	case o.app.cannotAsk() != "" && name == "":
 		return o.cannotAsk()
-	case !isTerminal(o.app.in):
+	case o.app.cannotAsk() != "":
 		return fmt.Errorf("this destroys data of %s: look with --plan, and say so with --yes %s", name, name)
 	case name == "":
-		return o.app.confirm("Apply these changes?")
+		return o.app.confirm(ctx, "Apply these changes?")
 	}
-	fmt.Fprintf(o.app.err, "This destroys data of %s. Type its name to go on: ", name)
-	line, _ := bufio.NewReader(o.app.in).ReadString('\n')
-	if strings.TrimSpace(line) != name {
-		return status(exitError, "that is not %s; nothing was changed", name)
-	}
-	return nil
+	return o.app.typeName(ctx, "This destroys data of "+name, name)
 }
 
 // outcome is how the operation ended. A member's host that is down is no failure
@@ -237,7 +235,10 @@ func (o *operating) view() error {
 	if err == nil {
 		o.seen, err = patroni.Seen(it.Change)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, engine.ErrInterrupted):
+		return err
+	case err != nil:
 		return fmt.Errorf("nobody says how %s is:\n  %s", o.cluster.Name, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
 	return nil
@@ -249,7 +250,11 @@ func (o *operating) look(s *plan.Step) (plan.Item, error) {
 	if err != nil {
 		return plan.Item{}, err
 	}
-	it := o.fleet.Observe(g, plan.Request{}).Items[0]
+	seen, err := o.fleet.Observe(o.ctx, g, plan.Request{})
+	if err != nil {
+		return plan.Item{}, err
+	}
+	it := seen.Items[0]
 	if it.Error != "" {
 		return it, errors.New(it.Error)
 	}

@@ -42,6 +42,11 @@ archived write-ahead log: to a time, a log position, a transaction, a named
 restore point, or the end of what was archived. What was committed later is lost
 to the cluster, though it stays in the archive.
 
+A new cluster on fresh hosts gets back what a lost one of its name left in the
+repository. With pg_pitr.cluster it becomes a copy of another cluster, and with
+pg_pitr.repo the backups come from another repository. All that the cluster has
+is lost then; where it comes from is only read.
+
 The leader is restored; Patroni is paused meanwhile, and clients are kept out
 until it leads again. Then the replicas are copied anew. The target is checked
 before anything is stopped, and the cluster's name is asked for (--yes NAME
@@ -51,7 +56,8 @@ command.
 What to restore may also stand in the inventory as pg_pitr, or come with -e.`,
 		Example: `  pigsty pgsql-pitr -l pg-test --time '2030-01-31 12:00:00+00' --plan
   pigsty pgsql-pitr -l pg-test --name before-upgrade
-  pigsty pgsql-pitr -l pg-test -e '{"pg_pitr": {"lsn": "0/4000000"}}' --yes pg-test`,
+  pigsty pgsql-pitr -l pg-test -e '{"pg_pitr": {"lsn": "0/4000000"}}' --yes pg-test
+  pigsty pgsql-pitr -l pg-copy -e '{"pg_pitr": {"cluster": "pg-test"}}' --plan`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeCluster(0),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -223,6 +229,8 @@ func (o *operating) show(r *pgsql.Recovery) error {
 			Cluster  string             `json:"cluster"`
 			Member   string             `json:"member"`
 			Target   string             `json:"target"`
+			Source   string             `json:"source"`  // stanza and repository
+			Foreign  bool               `json:"foreign"` // whether that is not what this cluster has
 			Backup   postgres.BackupSet `json:"backup"`
 			WALMax   string             `json:"wal_max"`
 			Timeline int                `json:"timeline"`        // the server's
@@ -230,7 +238,7 @@ func (o *operating) show(r *pgsql.Recovery) error {
 			Lost     string             `json:"lost"`
 			Stops    []string           `json:"stops"`
 			Phase    string             `json:"phase,omitempty"`
-		}{"recovery", r.Cluster.Name, r.Member.Instance(), r.Target.Words(), r.Set, r.Seen.WALMax, r.Seen.Server.Timeline, r.Line.ID, r.Lost(), r.Stops(), r.Phase})
+		}{"recovery", r.Cluster.Name, r.Member.Instance(), r.Target.Words(), r.Source(), r.Foreign, r.Set, r.Seen.WALMax, r.Seen.Server.Timeline, r.Line.ID, r.Lost(), r.Stops(), r.Phase})
 	}
 	fmt.Fprintf(a.out, "%s is restored on %s to %s\n", r.Cluster.Name, r.Member.Instance(), r.Target.Words())
 	line := func(name, format string, args ...any) {
@@ -239,10 +247,18 @@ func (o *operating) show(r *pgsql.Recovery) error {
 	if r.Phase != "" {
 		line("goes on", "an earlier run was cut when it was %s", r.Phase)
 	}
+	line("source", "%s", r.Source())
 	line("backup", "%s (%s, ended %s, %d MB)", r.Set.Label, r.Set.Type, r.Set.Stop.UTC().Format(time.DateTime+"Z07:00"), r.Set.Size>>20)
-	line("WAL", "%s to %s, and what is archived until the stop", r.Set.StartWAL, r.Seen.WALMax)
+	until := ", and what is archived until the stop"
+	if r.Foreign {
+		until = ""
+	}
+	line("WAL", "%s to %s%s", r.Set.StartWAL, r.Seen.WALMax, until)
 	line("timeline", "%s; the restored cluster begins a new one", r.Timeline())
 	line("lost", "%s", r.Lost())
+	if to := r.Archives(); to != "" {
+		line("archives", "%s", to)
+	}
 	line("stops", "%s; nothing is served from then until %s leads again", stops, r.Member.Instance())
 	if len(r.Stops()) > 1 {
 		line("copied", "%s, anew from %s", strings.Join(r.Stops()[:len(r.Stops())-1], ", "), r.Member.Instance())

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"pigsty/internal/engine"
 	"pigsty/internal/module"
@@ -97,14 +94,6 @@ func (a *app) askPasswords() (p passwords, err error) {
 		}
 	}
 	return p, nil
-}
-
-// readPassword reads a line from the terminal without showing it.
-func (a *app) readPassword(prompt string) (secret.Value, error) {
-	fmt.Fprint(a.err, prompt)
-	text, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(a.err)
-	return secret.New(string(text)), err
 }
 
 // dialer returns how the engine starts the agent on a host.

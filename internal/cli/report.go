@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ func (r *run) report(ctx context.Context, s *engine.Summary, recordPath string) 
 	a := r.app
 	if !a.json {
 		r.printFailures(s)
+		r.printLeft(s)
 		fmt.Fprintln(a.out, r.totals(s))
 		fmt.Fprintf(a.out, "record: %s\n", recordPath)
 	}
@@ -37,20 +37,39 @@ func (r *run) printFailures(s *engine.Summary) {
 			continue
 		}
 		fmt.Fprintf(a.out, "%s %s\n", a.paint(a.out, "31", "✗ "+h.Name), strings.ReplaceAll(why, "\n", "\n    "))
-		var blocked []string
-		for _, it := range r.plan.Items {
-			if it.Step.Host == h.Name && s.Outcomes[it.Step.ID()] == engine.Blocked && !it.Change.Empty() {
-				blocked = append(blocked, it.Step.Resource.Key())
-			}
-		}
-		if n := len(blocked); n > 0 {
-			blocked = slices.Compact(blocked)
-			if len(blocked) > 5 {
-				blocked = append(blocked[:5], "…")
-			}
-			fmt.Fprintf(a.out, "    not done because of that: %s (%s)\n", count(n, "step"), strings.Join(blocked, ", "))
+		if blocked := r.having(s, h.Name, engine.Blocked); blocked != "" {
+			fmt.Fprintf(a.out, "    not done because of that: %s\n", blocked)
 		}
 	}
+}
+
+// printLeft names, for every host, what an interruption left undone.
+func (r *run) printLeft(s *engine.Summary) {
+	for _, h := range r.plan.Hosts {
+		if left := r.having(s, h.Name, engine.NotBegun); left != "" {
+			fmt.Fprintf(r.app.out, "%s not begun: %s\n", h.Name, left)
+		}
+	}
+}
+
+// having says how many steps of host had outcome o, and names the first of them;
+// "" if there are none.
+func (r *run) having(s *engine.Summary, host string, o engine.Outcome) string {
+	var keys []string
+	for _, it := range r.plan.Items {
+		idle := o == engine.Blocked && it.Change.Empty() // of a host that is not touched at all
+		if it.Step.Host == host && s.Outcomes[it.Step.ID()] == o && !idle {
+			keys = append(keys, it.Step.Resource.Key())
+		}
+	}
+	n := len(keys)
+	if n == 0 {
+		return ""
+	}
+	if n > 5 {
+		keys = append(keys[:5], "…")
+	}
+	return fmt.Sprintf("%s (%s)", count(n, "step"), strings.Join(keys, ", "))
 }
 
 func (r *run) totals(s *engine.Summary) string {

@@ -51,6 +51,9 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(a.err, "%s %v\n", a.paint(a.err, "31", "error:"), err)
 	}
+	if err != nil && ctx.Err() != nil {
+		return exitInterrupted // whatever came of it
+	}
 	return exitStatus(err)
 }
 
@@ -67,12 +70,14 @@ The inventory is the file given with -i, else $PIGSTY_INVENTORY, else
 ./pigsty.yml. Exit status: 0 done, 1 error, 2 plan has changes (with
 --detailed-exitcode), 3 some hosts failed, 4 locked by another apply,
 5 invalid inventory, 130 interrupted.`,
-		Example: `  pigsty init -g                     # write an inventory for this machine
-  pigsty validate                    # check the inventory, offline
-  pigsty plan                        # what would change, on real hosts
-  pigsty deploy                      # every play in dependency order
-  pigsty pgsql -l pg-test            # one play on one cluster
-  pigsty sandbox up && pigsty status # try it on hosts of your own machine`,
+		Example: `  pigsty init -g             # write an inventory for this machine
+  pigsty validate            # check the inventory, offline
+  pigsty plan                # what would change, on real hosts
+  pigsty deploy              # every play in dependency order
+  pigsty pgsql -l pg-test    # one play on one cluster
+
+  # all of it on four hosts that this machine makes up:
+  pigsty sandbox up && pigsty init -c sandbox -s && pigsty deploy`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.ArbitraryArgs,

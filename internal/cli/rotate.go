@@ -73,7 +73,7 @@ func (a *app) deployedCA(ctx context.Context, f *rotateFlags) error {
 		bundle := resource.NewFile("", r.site.CA).Hash
 		return slices.DeleteFunc(steps, func(s *plan.Step) bool {
 			switch t := s.Resource.(type) {
-			case *resource.Cert, *resource.SSHCert, *resource.Trust, *resource.Unit:
+			case *resource.Cert, *resource.SSHCert, *resource.Trust, *resource.AuthorizedKeys, *resource.Unit:
 				return false
 			case *resource.File:
 				return t.Hash != bundle
@@ -88,7 +88,9 @@ func (a *app) deployedCA(ctx context.Context, f *rotateFlags) error {
 	if err != nil {
 		return err
 	}
-	r.observe()
+	if err := r.observe(ctx); err != nil {
+		return err
+	}
 	var lacking []string
 	for _, h := range r.plan.Hosts {
 		if h.Error != "" {
@@ -154,7 +156,7 @@ func (a *app) finishRotation(ctx context.Context, dir string, f *rotateFlags) er
 		if !isTerminal(a.in) {
 			return errors.New("there is no terminal to ask on: pass -y to destroy the old CA's key without asking")
 		}
-		if err := a.confirm("Drop the old CA and destroy its key?"); err != nil {
+		if err := a.confirm(ctx, "Drop the old CA and destroy its key?"); err != nil {
 			return err
 		}
 	}

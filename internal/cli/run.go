@@ -28,7 +28,7 @@ type run struct {
 	only func([]*plan.Step) []*plan.Step // narrows what the plays declare; nil for all of it
 
 	selected   []string // hosts that -l names, all without it
-	registrars []string // infra nodes that are reached for registration alone
+	registrars []string // hosts that are reached for registration alone
 
 	site  *module.Site
 	fleet *engine.Fleet
@@ -99,9 +99,9 @@ func (r *run) hosts(names []string) []*module.Host {
 	return out
 }
 
-// registration returns the steps on infra nodes that the plays bring along for
-// the selected hosts, but for those that steps have already: the play infra
-// declares them too.
+// registration returns the steps that the plays bring along on other hosts for the
+// selected ones, but for those that steps have already: the play infra declares
+// those of infra nodes, too.
 func (r *run) registration(steps []*plan.Step) []*plan.Step {
 	have := make(map[string]bool, len(steps))
 	for _, s := range steps {
@@ -120,8 +120,8 @@ func (r *run) registration(steps []*plan.Step) []*plan.Step {
 	return out
 }
 
-// concerned returns those of hosts that some step of the run is for. Infra nodes
-// beyond them that are told of something become registrars.
+// concerned returns those of hosts that some step of the run is for. Those beyond
+// them that are told of something become registrars.
 func (r *run) concerned(hosts []*module.Host) []*module.Host {
 	needed := map[string]bool{}
 	for _, p := range r.plays {
@@ -196,7 +196,7 @@ func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sin
 	registerResources()
 	r.fleet = engine.Connect(ctx, names, dial, sign, sink)
 	if ctx.Err() != nil {
-		return status(exitInterrupted, "interrupted before anything was changed")
+		return errInterrupted
 	}
 	facts := r.knownFacts()
 	for name, f := range r.fleet.Facts() {
@@ -220,8 +220,11 @@ func (r *run) connect(ctx context.Context, hosts []*module.Host, sink engine.Sin
 }
 
 // observe asks the hosts and refuses what destroys data that nobody asked for by name.
-func (r *run) observe() {
-	r.plan = r.fleet.Observe(r.graph, r.req)
+func (r *run) observe(ctx context.Context) error {
+	var err error
+	if r.plan, err = r.fleet.Observe(ctx, r.graph, r.req); err != nil {
+		return err
+	}
 	for i, h := range r.plan.Hosts {
 		r.plan.Hosts[i].Label = label(r.site.Host(h.Name))
 		if slices.Contains(r.registrars, h.Name) {
@@ -229,6 +232,7 @@ func (r *run) observe() {
 		}
 	}
 	r.refuseLoss()
+	return nil
 }
 
 // holder says who holds a host's lock while this runs.

@@ -89,7 +89,9 @@ func (a *app) status(ctx context.Context, limit string, extra []string) error {
 	r.fleet = engine.Connect(ctx, names, dial, signNothing, show.event)
 	defer r.close()
 	show.stop()
-	r.plan = r.fleet.Observe(g, plan.Request{})
+	if r.plan, err = r.fleet.Observe(ctx, g, plan.Request{}); err != nil {
+		return err
+	}
 	for _, it := range r.plan.Items {
 		rows[it.Step.ID()].fill(it)
 	}

@@ -124,7 +124,10 @@ func (a *applying) step(it *plan.Item, unfit bool) {
 		<-a.done[id]
 		a.mu.Lock()
 		switch a.summary.Outcomes[id] {
-		case Failed, Blocked, NotBegun:
+		case Failed:
+			blocker = id
+			disturbed = disturbed || a.items[id].Error == "" // it began
+		case Blocked, NotBegun:
 			blocker = id
 		case Lost:
 			if s.Cluster == "" { // a cluster has other members
@@ -135,26 +138,26 @@ func (a *applying) step(it *plan.Item, unfit bool) {
 		}
 		a.mu.Unlock()
 	}
+	ended := a.ctx.Err() != nil
+	idle := it.Change.Empty() && it.Change.Skipped == "" && !disturbed
 	switch {
 	case it.Error != "" && a.fleet.Err(s.Host) != nil:
 		a.finish(s, Lost, "")
 	case it.Error != "":
 		a.finish(s, Failed, it.Error)
 		a.fleet.emit(Event{Type: StepFailed, Host: s.Host, Step: s.Resource.Key(), Text: it.Error})
-	case blocker != "" && a.ctx.Err() != nil:
+	case idle && !unfit:
+		a.finish(s, Unchanged, "") // even if what it needs failed or was not begun: it is as it should be
+	case ended && blocker != "" && it.Change.Skipped == "":
 		a.finish(s, NotBegun, "")
-	case blocker != "" && !unfit && it.Change.Empty() && it.Change.Skipped == "" && !disturbed:
-		a.finish(s, Unchanged, "") // what it needs failed, and it is as it should be all the same
-	case blocker != "" || unfit:
+	case !ended && blocker != "" || unfit:
 		a.finish(s, Blocked, "")
 		if !it.Change.Empty() {
 			a.fleet.emit(Event{Type: StepBlocked, Host: s.Host, Step: s.Resource.Key(), Text: blocker})
 		}
 	case it.Change.Skipped != "":
 		a.finish(s, Skipped, "")
-	case it.Change.Empty() && !disturbed:
-		a.finish(s, Unchanged, "")
-	case a.ctx.Err() != nil:
+	case ended:
 		a.finish(s, NotBegun, "")
 	default:
 		a.run(it)
@@ -219,7 +222,7 @@ func (a *applying) dispatch(s *plan.Step) (string, agent.Result, error) {
 				last = err
 				continue
 			}
-			r, err := n.result(answer)
+			r, err := n.result(context.WithoutCancel(a.ctx), answer) // a step that runs is let finish
 			if err != nil {
 				last = err
 				a.failHost(name, err.Error())

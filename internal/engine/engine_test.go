@@ -26,12 +26,16 @@ type probe struct {
 	Leads  string // the host that leads, per the file /leader there; empty: any host will do
 	Fails  bool
 	Blocks bool // Apply waits for the file /go
+	Hangs  bool // Diff does
 	Down   bool // on a host with the file /down nothing is known and Apply fails
 }
 
 func (r *probe) Key() string { return r.Name }
 
 func (r *probe) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
+	if r.Hangs {
+		awaitGo(h)
+	}
 	if _, err := h.Files.Stat("/down"); err == nil && r.Down {
 		return resource.Change{Unknown: "after it is up"}, nil
 	}
@@ -47,17 +51,24 @@ func (r *probe) Diff(_ context.Context, h *resource.Host) (resource.Change, erro
 }
 
 func (r *probe) Apply(ctx context.Context, h *resource.Host) error {
-	for r.Blocks {
-		if _, err := h.Files.Stat("/go"); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	if r.Blocks {
+		awaitGo(h)
 	}
 	if _, err := h.Files.Stat("/down"); r.Fails || err == nil && r.Down {
 		return errors.New("it broke")
 	}
 	log.add(h.Facts.Hostname + " " + r.Name)
 	return h.Files.Write("/done-"+r.Name, nil, 0o644, resource.Owner{})
+}
+
+// awaitGo waits for the file /go on a host.
+func awaitGo(h *resource.Host) {
+	for {
+		if _, err := h.Files.Stat("/go"); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func init() { gob.Register(&probe{}) }
@@ -126,6 +137,16 @@ func (f *farm) dial(_ context.Context, name string) (io.ReadWriteCloser, error) 
 	return counted{near, &f.asked}, nil
 }
 
+// look observes what g would change.
+func look(t *testing.T, fleet *Fleet, g *plan.Graph) *plan.Plan {
+	t.Helper()
+	p, err := fleet.Observe(t.Context(), g, plan.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // run plans and applies steps on the farm.
 func (f *farm) run(t *testing.T, steps []*plan.Step, names ...string) (*plan.Plan, *Summary) {
 	t.Helper()
@@ -135,7 +156,7 @@ func (f *farm) run(t *testing.T, steps []*plan.Step, names ...string) (*plan.Pla
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := fleet.Observe(g, plan.Request{})
+	p := look(t, fleet, g)
 	return p, fleet.Apply(t.Context(), g, p)
 }
 
@@ -208,7 +229,7 @@ func TestLeaderStepFollowsTheLeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := fleet.Observe(g, plan.Request{})
+	p := look(t, fleet, g)
 	if p.Count().Create != 1 {
 		t.Fatalf("plan %+v", p.Count())
 	}
@@ -249,7 +270,11 @@ func TestInterruptionLetsRunningStepsEnd(t *testing.T) {
 	f := newFarm("a")
 	a := plan.NewBuilder("a", "X")
 	slow := a.Add(&probe{Name: "slow", Blocks: true})
-	a.After(slow).Add(&probe{Name: "next"})
+	next := a.After(slow).Add(&probe{Name: "next"})
+	a.After(next).Add(&probe{Name: "there"})
+	if err := f.hosts["a"].Files.Write("/done-there", nil, 0o644, resource.Owner{}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, interrupt := context.WithCancel(t.Context())
 	started := make(chan bool, 1)
 	fleet := Connect(ctx, []string{"a"}, f.dial, nil, func(e Event) {
@@ -262,15 +287,51 @@ func TestInterruptionLetsRunningStepsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := fleet.Observe(g, plan.Request{})
+	p := look(t, fleet, g)
 	go func() {
 		<-started
 		interrupt()
 		_ = f.hosts["a"].Files.Write("/go", nil, 0o644, resource.Owner{})
 	}()
 	s := fleet.Apply(ctx, g, p)
-	if s.Outcomes["a slow"] != Applied || s.Outcomes["a next"] != NotBegun {
+	if s.Outcomes["a slow"] != Applied || s.Outcomes["a next"] != NotBegun || s.Outcomes["a there"] != Unchanged {
 		t.Errorf("outcomes %v", s.Outcomes)
+	}
+}
+
+// An interruption does not wait for hosts that are looked at.
+func TestInterruptionEndsObserving(t *testing.T) {
+	f := newFarm("a", "b")
+	a, b := plan.NewBuilder("a", "X"), plan.NewBuilder("b", "X")
+	a.Add(&probe{Name: "slow", Hangs: true})
+	b.Add(&probe{Name: "quick"})
+	g, err := plan.Arrange(append(a.Steps(), b.Steps()...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	fleet := Connect(ctx, []string{"a", "b"}, f.dial, nil, nil)
+	defer func() {
+		_ = f.hosts["a"].Files.Write("/go", nil, 0o644, resource.Owner{})
+		_ = fleet.Close()
+	}()
+	time.AfterFunc(10*time.Millisecond, interrupt)
+	if p, err := fleet.Observe(ctx, g, plan.Request{}); !errors.Is(err, ErrInterrupted) || p != nil {
+		t.Errorf("plan %v, error %v", p, err)
+	}
+}
+
+// An interruption does not wait for an agent that says nothing.
+func TestInterruptionEndsConnecting(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	dial := func(context.Context, string) (io.ReadWriteCloser, error) {
+		near, _ := net.Pipe()
+		time.AfterFunc(10*time.Millisecond, interrupt)
+		return near, nil
+	}
+	fleet := Connect(ctx, []string{"a"}, dial, nil, nil)
+	if fleet.Err("a") == nil {
+		t.Error("the host counts as reached")
 	}
 }
 
@@ -290,7 +351,7 @@ func TestConnectionThatBreaksFailsItsHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := fleet.Apply(t.Context(), g, fleet.Observe(g, plan.Request{}))
+	s := fleet.Apply(t.Context(), g, look(t, fleet, g))
 	_ = f.hosts["a"].Files.Write("/go", nil, 0o644, resource.Owner{})
 	if s.Outcomes["a cut"] != Failed || s.Outcomes["b fine"] != Applied || s.Hosts["a"] == "" {
 		t.Errorf("outcomes %v, hosts %v", s.Outcomes, s.Hosts)
@@ -390,7 +451,7 @@ func TestOneExchange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := fleet.Observe(g, plan.Request{})
+	p := look(t, fleet, g)
 	if !p.Empty() || f.asked.Load() != 2 || f.answered.Load() != 4 {
 		t.Errorf("2 hosts: plan %+v, %d messages to them, wants 2; %d from them, wants 4", p.Count(), f.asked.Load(), f.answered.Load())
 	}

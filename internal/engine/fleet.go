@@ -78,6 +78,7 @@ func (n *node) connect(ctx context.Context, dial Dial) error {
 		return err
 	}
 	n.conn = conn
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // which ends the waiting for the agent's first word
 	n.client, err = agent.NewClient(conn, n)
 	if err == nil {
 		return nil

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,10 +11,14 @@ import (
 	"pigsty/internal/resource"
 )
 
+// ErrInterrupted says that the context of an observation ended before the
+// hosts had answered. An observation changes nothing.
+var ErrInterrupted = errors.New("interrupted while the hosts were looked at")
+
 // Observe asks every host, in one exchange each, what the steps of g would
 // change there. A step of a cluster is asked of all its members and answered
-// by the one that leads.
-func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
+// by the one that leads. It ends with ctx, and the error is ErrInterrupted then.
+func (f *Fleet) Observe(ctx context.Context, g *plan.Graph, req plan.Request) (*plan.Plan, error) {
 	sent := map[string][]agent.Step{}
 	answers := map[string]map[string]<-chan agent.Result{} // step → host → its answer
 	for _, s := range g.Steps {
@@ -37,7 +43,10 @@ func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
 
 	p := &plan.Plan{Created: time.Now(), Request: req}
 	for _, s := range g.Steps {
-		p.Items = append(p.Items, f.observed(s, answers[s.ID()]))
+		p.Items = append(p.Items, f.observed(ctx, s, answers[s.ID()]))
+	}
+	if ctx.Err() != nil {
+		return nil, ErrInterrupted
 	}
 	for _, name := range f.order {
 		h := plan.HostState{Name: name}
@@ -48,7 +57,7 @@ func (f *Fleet) Observe(g *plan.Graph, req plan.Request) *plan.Plan {
 		}
 		p.Hosts = append(p.Hosts, h)
 	}
-	return p
+	return p, nil
 }
 
 // candidates are the hosts that a step may run on, the likeliest first.
@@ -66,7 +75,7 @@ func candidates(s *plan.Step) []string {
 }
 
 // observed waits for the answers about s and makes one item of them.
-func (f *Fleet) observed(s *plan.Step, answers map[string]<-chan agent.Result) plan.Item {
+func (f *Fleet) observed(ctx context.Context, s *plan.Step, answers map[string]<-chan agent.Result) plan.Item {
 	it := plan.Item{Step: s}
 	var unknown, failed *agent.Result
 	followers, lost := 0, 0
@@ -76,7 +85,7 @@ func (f *Fleet) observed(s *plan.Step, answers map[string]<-chan agent.Result) p
 			lost++
 			continue
 		}
-		r, err := f.hosts[name].result(answer)
+		r, err := f.hosts[name].result(ctx, answer)
 		switch {
 		case err != nil:
 			lost++
@@ -110,11 +119,13 @@ func (f *Fleet) observed(s *plan.Step, answers map[string]<-chan agent.Result) p
 	return it
 }
 
-// result waits for an answer or the end of the connection.
-func (n *node) result(answer <-chan agent.Result) (agent.Result, error) {
+// result waits for an answer, the end of the connection or that of ctx.
+func (n *node) result(ctx context.Context, answer <-chan agent.Result) (agent.Result, error) {
 	select {
 	case r := <-answer:
 		return r, nil
+	case <-ctx.Done():
+		return agent.Result{}, ErrInterrupted
 	case <-n.client.Done():
 	}
 	select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -110,7 +111,8 @@ var aptIndex = index{
 func (d *deb) IndexTime() (time.Time, error) { return aptIndex.read() }
 
 // Refresh implements resource.PackageManager. A repository that cannot be read
-// is an error: what it should have offered would be missed without a word.
+// is an error: what it should have offered would be missed without a word, unless
+// the host has the deployment's own, and no answer from others.
 func (d *deb) Refresh(ctx context.Context) error {
 	args := []string{"apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=2"}
 	deadline := time.Now().Add(2 * time.Minute)
@@ -126,11 +128,26 @@ func (d *deb) Refresh(ctx context.Context) error {
 			}
 			continue
 		}
-		if err != nil {
+		if err != nil && !d.alone(ctx, failed) {
 			return fmt.Errorf("read the package index: %w", aptError(err))
 		}
 		return aptIndex.stamp()
 	}
+}
+
+// alone reports whether the host can go on with the deployment's own repository
+// after apt failed for want of others, and has apt forget those.
+func (d *deb) alone(ctx context.Context, failed *resource.CommandError) bool {
+	own, err := os.ReadFile(ownList)
+	if err != nil || failed == nil {
+		return false
+	}
+	gone := away(failed.Output, string(own))
+	if len(gone) == 0 {
+		return false
+	}
+	d.control.Log(ctx, "no answer from "+strings.Join(hosts(gone), ", ")+": going on with the deployment's own repository")
+	return forget(aptLists, gone) == nil
 }
 
 // Install implements resource.PackageManager.

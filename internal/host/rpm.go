@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -77,8 +78,8 @@ func (r *rpm) Candidates(ctx context.Context, names ...string) (map[string]strin
 	if len(names) == 0 {
 		return nil, nil
 	}
-	args := []string{"dnf", "-q", "-C", "repoquery", "--latest-limit=1", "--arch=noarch", "--arch=" + arch(),
-		"--queryformat", `%{name}\t%{epoch}:%{version}-%{release}\n`, "--"}
+	args := append([]string{"dnf", "-q", "-C", "repoquery", "--latest-limit=1", "--arch=noarch", "--arch=" + arch(),
+		"--queryformat", `%{name}\t%{epoch}:%{version}-%{release}\n`}, append(sparing(ownRepo), "--")...)
 	out, err := r.commands.Run(ctx, resource.Command{Args: append(args, names...)})
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (r *rpm) Candidates(ctx context.Context, names ...string) (map[string]strin
 // Search implements resource.PackageManager.
 func (r *rpm) Search(ctx context.Context, glob string) ([]string, error) {
 	out, err := r.commands.Run(ctx, resource.Command{
-		Args: []string{"dnf", "-q", "-C", "repoquery", "--queryformat", `%{name}\n`, "--", glob}})
+		Args: slices.Concat([]string{"dnf", "-q", "-C", "repoquery", "--queryformat", `%{name}\n`}, sparing(ownRepo), []string{"--", glob})})
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +126,28 @@ var dnfIndex = index{
 // IndexTime implements resource.PackageManager.
 func (r *rpm) IndexTime() (time.Time, error) { return dnfIndex.read() }
 
-// Refresh implements resource.PackageManager.
+// Refresh implements resource.PackageManager. On a host that has the
+// deployment's own repository, others that do not answer are done without.
 func (r *rpm) Refresh(ctx context.Context) error {
 	args := []string{"dnf", "-y", "--refresh", "makecache"}
-	if _, err := r.commands.run(ctx, resource.Command{Args: args}, r.progress(ctx)); err != nil {
+	_, err := r.commands.run(ctx, resource.Command{Args: args}, r.progress(ctx))
+	if spare := sparing(ownRepo); err != nil && spare != nil {
+		r.control.Log(ctx, "a repository does not answer: going on with the deployment's own")
+		_, err = r.commands.run(ctx, resource.Command{Args: slices.Concat(args, spare)}, r.progress(ctx))
+	}
+	if err != nil {
 		return fmt.Errorf("read the package index: %w", err)
 	}
 	return dnfIndex.stamp()
+}
+
+// sparing returns what has dnf do without repositories that cannot be read, but
+// not without the one that the file own configures; nil if there is no such file.
+func sparing(own string) []string {
+	if _, err := os.Stat(own); err != nil {
+		return nil
+	}
+	return []string{"--setopt=*.skip_if_unavailable=True", "--setopt=local.skip_if_unavailable=False"}
 }
 
 // Install implements resource.PackageManager. Packages of this family do not
@@ -156,7 +172,7 @@ func (r *rpm) Remove(ctx context.Context, names ...string) error {
 var dnfUnfetched = regexp.MustCompile(`Status code: 404|No more mirrors to try|Error downloading packages|Cannot download|checksum doesn't match|Unable to find a match`)
 
 func (r *rpm) transaction(ctx context.Context, args ...string) error {
-	full := append([]string{"dnf", "-y"}, args...)
+	full := slices.Concat([]string{"dnf", "-y"}, sparing(ownRepo), args)
 	_, err := r.commands.run(ctx, resource.Command{Args: full}, r.progress(ctx))
 	var failed *resource.CommandError
 	if errors.As(err, &failed) && dnfUnfetched.MatchString(failed.Output) {

@@ -26,7 +26,7 @@ type Module struct {
 	// Repository returns how a host reaches the deployment's own software
 	// repository, nil if there is none for it. It may be nil.
 	Repository func(*Site, *Host) *Repository
-	// Register returns the steps by which infra nodes come to know of what the
+	// Register returns the steps by which other hosts come to know of what the
 	// module called name runs on hosts, or forget it. It may be nil.
 	Register func(s *Site, name string, hosts []*Host, how Registration) []*plan.Step
 	// Extras returns steps that only observe: the attributes of their Diff name
@@ -60,7 +60,7 @@ type Play struct {
 	// Deploy ranks the play in `pigsty deploy`, lowest first; 0 leaves it out.
 	Deploy int
 
-	// Registration is what the play has infra nodes know of its hosts.
+	// Registration is what the play has other hosts know of its own.
 	Registration Registration
 
 	// Steps returns the steps for hosts, which are all that the play is asked

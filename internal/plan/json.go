@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,6 +161,8 @@ func (s *Saved) Differences(p *Plan) []string {
 			out = append(out, id+": was not to change when the plan was saved")
 		case needed && is != old:
 			out = append(out, id+": would change differently now")
+		case planned && it.Error != "":
+			out = append(out, id+": cannot be looked at: "+it.Error)
 		case planned && !needed:
 			out = append(out, id+": has nothing to change any more")
 		}
@@ -167,7 +171,7 @@ func (s *Saved) Differences(p *Plan) []string {
 	for _, it := range p.Items {
 		known[it.Step.ID()] = true
 	}
-	for id := range s.Steps {
+	for _, id := range slices.Sorted(maps.Keys(s.Steps)) {
 		if !known[id] {
 			out = append(out, id+": is no longer part of the plan")
 		}

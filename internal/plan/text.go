@@ -169,7 +169,8 @@ func (p *Plan) Total() string {
 		parts = append(parts, "nothing to do")
 	}
 	add(n.Skipped, "skipped")
-	add(n.Errors-p.lostItems(), plural(n.Errors, "error", "errors"))
+	errors := n.Errors - p.lostItems()
+	add(errors, plural(errors, "error", "errors"))
 	add(n.Unreachable, plural(n.Unreachable, "host not reached", "hosts not reached"))
 	total := fmt.Sprintf("%d %s: %s", n.Hosts, plural(n.Hosts, "host", "hosts"), strings.Join(parts, ", "))
 	if impact := p.Impact(); impact > resource.ImpactReload {

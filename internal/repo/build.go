@@ -85,6 +85,12 @@ func (b *Build) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		}
 	}
 	c.Note = fmt.Sprintf("%d packages, %s", len(next.items), megabytes(next.items))
+	if hand := fileNames(next.given.items); len(hand) > 0 {
+		c.Note += "; " + byHand + ", and kept: " + strings.Join(hand, " ")
+	}
+	if bare := next.given.bare; len(bare) > 0 {
+		c.Note += "; of these not in the index: " + strings.Join(bare, ", ")
+	}
 	if len(next.leftOut) > 0 {
 		c.Note += "; left out, as no upstream has them: " + strings.Join(names(next.leftOut), " ")
 	}
@@ -123,6 +129,9 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, unseen, err := b.unknown(f); err != nil || len(unseen) > 0 {
+		return byHand + ": " + strings.Join(unseen, " "), err
+	}
 	switch err := f.signed(b.Dir, b.PublicKey); {
 	case errors.Is(err, errDamaged):
 		return errDamaged.Error(), nil
@@ -149,24 +158,40 @@ func (b *Build) resolved(ctx context.Context, h *resource.Host) (*set, error) {
 		if err != nil {
 			return nil, err
 		}
-		dir := b.Dir
-		if b.Update {
-			dir = ""
-		} else if kept, err := f.kept(ctx, b, dir); err != nil || kept != nil {
-			if err == nil {
-				if lock, _ := ReadLock(dir); lock != nil {
-					kept.upstreams = lock.Upstreams
-				}
-			}
-			return kept, err
+		next, err := b.chosen(ctx, h, f)
+		if err != nil {
+			return nil, err
 		}
-		return f.resolve(ctx, b, dir, b.client(ctx, h))
+		if next.given, err = b.givenByHand(f, next); err != nil {
+			return nil, err
+		}
+		next.items = append(next.items, next.given.items...)
+		return next, nil
 	})
 	if err != nil {
 		h.Forget(b.state())
 		return nil, err
 	}
 	return v.(*set), nil
+}
+
+// chosen resolves what is wanted: from what is there if that will do, and no newer
+// versions are asked for.
+func (b *Build) chosen(ctx context.Context, h *resource.Host, f format) (*set, error) {
+	if b.Update {
+		return f.resolve(ctx, b, "", b.client(ctx, h))
+	}
+	kept, err := f.kept(ctx, b, b.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if kept == nil {
+		return f.resolve(ctx, b, b.Dir, b.client(ctx, h))
+	}
+	if lock, _ := ReadLock(b.Dir); lock != nil {
+		kept.upstreams = lock.Upstreams
+	}
+	return kept, nil
 }
 
 func (b *Build) state() string { return "resolved " + b.Key() }

@@ -291,12 +291,15 @@ func TestUpstreamIsVerified(t *testing.T) {
 func TestAnotherDeploymentsRepository(t *testing.T) {
 	u, h, dir := newUpstream(t), newHost(), filepath.Join(t.TempDir(), "pigsty")
 	u.publish(t, "app 1.0; Depends: lib", "lib 1.0", "tool 1.0")
-	converge(t, h, u.build(t, dir, "app", "tool"), "create: does not exist: 3 packages, 0.0 MB")
+	first := u.build(t, dir, "app", "tool")
+	first.Wants = append(first.Wants, want.Package{Name: "rare", Optional: true}) // which nobody has
+	converge(t, h, first, "create: does not exist: 3 packages, 0.0 MB; left out, as no upstream has them: rare")
 	lock, _ := repo.ReadLock(dir)
 
 	other := newHost()
 	other.Master.Signer = func(_ string, request []byte) ([]byte, error) { return repo.Sign(keys()[0], request) }
 	b := u.build(t, dir, "app")
+	b.Wants = append(b.Wants, want.Package{Name: "rare", Optional: true})
 	b.PublicKey, b.Upstreams = public(t, keys()[0]), nil
 	converge(t, other, b, "change: not signed with this deployment's key: tool 1.0→")
 	after, _ := repo.ReadLock(dir)

@@ -73,7 +73,7 @@ func (d debian) kept(_ context.Context, b *Build, dir string) (*set, error) {
 		return nil, err
 	}
 	found, err := deb.NewPool(nil, kept).Resolve(b.Wants)
-	if err != nil || len(found.LeftOut) > 0 {
+	if err != nil || !leftOutBefore(dir, found.LeftOut) {
 		return nil, nil // upstreams may have what is missing
 	}
 	return d.set(found, origins, dir), nil
@@ -215,6 +215,22 @@ func tableOfContents(dir string) (string, error) {
 }
 
 func (d debian) caches() []string { return []string{"/var/cache/apt/archives"} }
+
+func (d debian) ending() string { return ".deb" }
+
+func (d debian) describe(b *Build, file Locked) (item, error) {
+	text, err := deb.DescribeFile(filepath.Join(b.Dir, file.File))
+	if err != nil {
+		return item{}, errors.New("it is no package")
+	}
+	list, err := deb.ParseIndex(text, keptOrigin)
+	if err != nil || len(list) != 1 {
+		return item{}, errors.New("it does not say what it is")
+	}
+	p := list[0]
+	file.Name, file.Version, file.Arch = p.Name, p.Version, p.Arch
+	return item{Locked: file, entry: p.Entry(file.File)}, nil
+}
 
 func (d debian) write(dir string, items []item, sign signer) error {
 	entries := make([]string, 0, len(items))

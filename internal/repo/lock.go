@@ -122,6 +122,16 @@ func originsIn(dir string) (map[string]string, error) {
 	return origins, nil
 }
 
+// leftOutBefore reports whether the build of the repository in dir had to do without
+// all of wants, too: upstreams were asked for them then.
+func leftOutBefore(dir string, wants []want.Package) bool {
+	if len(wants) == 0 {
+		return true
+	}
+	lock, err := ReadLock(dir)
+	return err == nil && lock != nil && !slices.ContainsFunc(wants, func(w want.Package) bool { return !slices.Contains(lock.LeftOut, w.String()) })
+}
+
 // packages returns those that were resolved, without files that are put in as they are.
 func (l *Lock) packages() []Locked {
 	var out []Locked

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -69,7 +70,7 @@ func (r redhat) kept(ctx context.Context, b *Build, dir string) (*set, error) {
 		return nil, err
 	}
 	found, err := rpm.Resolve(ctx, nil, kept, b.Wants, &fetch.Client{})
-	if err != nil || len(found.LeftOut) > 0 {
+	if err != nil || !leftOutBefore(dir, found.LeftOut) {
 		return nil, nil // upstreams may have what is missing
 	}
 	return r.set(found, origins), nil
@@ -154,6 +155,29 @@ func (r redhat) read(ctx context.Context, dir string) (*rpm.Index, map[string]st
 func (r redhat) caches() []string {
 	found, _ := filepath.Glob("/var/cache/dnf/*/packages")
 	return found
+}
+
+func (r redhat) ending() string { return ".rpm" }
+
+// describe takes what the deployment has signed, an upstream of packages that are
+// there, or whom the host trusts.
+func (r redhat) describe(b *Build, file Locked) (item, error) {
+	ring := &pgp.Keyring{}
+	if err := ring.Add(b.PublicKey); err != nil {
+		return item{}, err
+	}
+	host, _ := filepath.Glob("/etc/pki/rpm-gpg/*")
+	for _, name := range append(host, filepath.Join(b.Dir, PackageKeys)) {
+		if keys, err := os.ReadFile(name); err == nil {
+			_ = ring.Add(keys) // others may do
+		}
+	}
+	f, _, err := rpm.OpenFile(filepath.Join(b.Dir, file.File), file.File, file.SHA256, ring)
+	if err != nil {
+		return item{}, errors.New("no key that is known has signed it")
+	}
+	file.Name, file.Version, file.Arch = f.Identity()
+	return item{Locked: file, keys: ring}, nil
 }
 
 func (r redhat) write(dir string, items []item, sign signer) error {

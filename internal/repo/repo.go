@@ -58,6 +58,7 @@ func (i item) matches(dir string) (bool, error) {
 // set is what a repository is to have.
 type set struct {
 	items     []item
+	given     given // by hand; its items are among items
 	leftOut   []want.Package
 	upstreams []LockedUpstream
 }
@@ -71,6 +72,11 @@ type format interface {
 	resolve(ctx context.Context, b *Build, dir string, c *fetch.Client) (*set, error)
 	// caches returns where the host's package manager keeps packages.
 	caches() []string
+	// ending is what the names of package files end in.
+	ending() string
+	// describe returns the package in a file of b that somebody put there; an
+	// error if clients could not make sure of it.
+	describe(b *Build, file Locked) (item, error)
 	// write makes the index of items in dir, which has their files, and verifies
 	// packages that are signed themselves. sign returns the signature of its
 	// argument, around it if clear is set.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -236,6 +237,14 @@ func TestLines(t *testing.T) {
 	}
 	run(t, h, &resource.Lines{Path: "/etc/b", Marker: "# b", Block: true}, step{"none", nil, "change: lines differ\n@@ -1,4 +1 @@\n-# b begin\n-x\n-# b end\n l", ""})
 	run(t, h, &resource.Lines{Path: "/etc/none", Marker: "#"}, step{"nothing to say", nil, "", ""})
+	elsewhere := &resource.Lines{Path: "/root/.conf", Marker: "#", Lines: []string{"x"}, Beside: "/infra"}
+	if c, _, err := h.Converge(ctx, elsewhere); err != nil || !strings.Contains(c.Skipped, "/infra is not there") || h.Disk.Text("/root/.conf") != "" {
+		t.Errorf("lines for what is not set up: %+v, %v", c, err)
+	}
+	h.Disk.Put("/infra/conf", "")
+	if c, after, err := h.Converge(ctx, elsewhere); err != nil || c.Skipped != "" || !after.Empty() || h.Disk.Text("/root/.conf") != "x #\n" {
+		t.Errorf("lines for what is set up: %+v, %v, %v", c, after, err)
+	}
 }
 
 func TestManifest(t *testing.T) {
@@ -338,6 +347,14 @@ func TestLinesHidden(t *testing.T) {
 	run(t, h, &resource.Lines{Path: l.Path, Marker: "# ours", Block: true, Hidden: true}, step{"removed", nil, "change: lines differ\nlines:  → ******", ""})
 	data, _ = h.Disk.Read(l.Path)
 	expect(t, "file", string(data), "theirs\n")
+
+	dropped := &resource.Lines{Path: l.Path, Marker: "# ours", Block: true, Hidden: true, Drop: true}
+	run(t, h, dropped, step{"somebody else's", nil, "", ""})
+	h.Disk.Put(l.Path, "# ours begin\n*:*:*:u:secret\n# ours end\n")
+	run(t, h, dropped, step{"ours alone", nil, "remove: only our lines are in it\nlines:  → ******", ""})
+	if _, err := h.Disk.Stat(l.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is still there: %v", err)
+	}
 }
 
 func TestOriginal(t *testing.T) {

@@ -31,8 +31,13 @@ type Lines struct {
 	Mode  fs.FileMode
 	// Private are more lines, which plans do not show.
 	Private []secret.Value
+	// Beside, if set, is a path that must be there: lines that another host's
+	// affairs bring to this one are left out where it is not.
+	Beside string
 	// Hidden keeps lines out of plans that are there and are to go.
 	Hidden bool
+	// Drop removes a file in which nothing is left without our lines.
+	Drop bool
 }
 
 var (
@@ -50,6 +55,9 @@ func (l *Lines) Requires() []string {
 
 // Diff compares our lines only.
 func (l *Lines) Diff(_ context.Context, h *Host) (Change, error) {
+	if l.Beside != "" && !exists(h, l.Beside) {
+		return Change{Skipped: l.Beside + " is not there: what reads this file is not set up yet"}, nil
+	}
 	old, info, err := l.read(h)
 	if err != nil {
 		return Change{}, err
@@ -59,8 +67,11 @@ func (l *Lines) Diff(_ context.Context, h *Host) (Change, error) {
 		return Change{}, nil
 	}
 	c := Change{Action: Update, Reason: "lines differ", Paths: []string{l.Path}}
-	if info == nil {
+	switch {
+	case info == nil:
 		c.Action, c.Reason = Create, "does not exist"
+	case l.Drop && text == "":
+		c.Action, c.Reason = Remove, "only our lines are in it"
 	}
 	switch {
 	case l.Hidden || len(l.Private) > 0:
@@ -80,6 +91,9 @@ func (l *Lines) Apply(_ context.Context, h *Host) error {
 	text := l.edit(string(old))
 	if text == string(old) {
 		return nil
+	}
+	if l.Drop && text == "" {
+		return h.Files.Remove(l.Path)
 	}
 	if info == nil {
 		if err := h.Files.Mkdir(path.Dir(l.Path), 0o755, Owner{}); err != nil {

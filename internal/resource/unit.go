@@ -27,6 +27,10 @@ type Unit struct {
 	// but whether there is such a unit is not for this plan to say.
 	IfRunning bool
 
+	// Sockets are units that listen for this one. They start, stop and restart
+	// with it, by their own word, and their files are as good as its own.
+	Sockets []string
+
 	// ReloadOn and RestartOn are what the unit reads: files, or whole
 	// directories if they end in "/".
 	ReloadOn, RestartOn []string
@@ -70,7 +74,11 @@ var writers = []string{"file ", "cert ", "link ", "absent ", "prune ", "htpasswd
 
 // files are where the unit itself is configured by the administrator.
 func (u *Unit) files() []string {
-	return []string{"/etc/systemd/system/" + u.Name, "/etc/systemd/system/" + u.Name + ".d/"}
+	var out []string
+	for _, name := range append([]string{u.Name}, u.Sockets...) {
+		out = append(out, "/etc/systemd/system/"+name, "/etc/systemd/system/"+name+".d/")
+	}
+	return out
 }
 
 // Diff compares enabled and running, and what the unit reads with what it has read.
@@ -285,6 +293,13 @@ func (u *Unit) show(ctx context.Context, h *Host) (UnitState, error) {
 	st, err := h.Units.Show(ctx, u.Name)
 	if err != nil {
 		return st, fmt.Errorf("look at %s: %w", u.Name, err)
+	}
+	for _, name := range u.Sockets {
+		socket, err := h.Units.Show(ctx, name)
+		if err != nil {
+			return st, fmt.Errorf("look at %s: %w", name, err)
+		}
+		st.Stale = st.Stale || socket.Stale
 	}
 	if st.Load == "masked" && (u.Enabled || u.Running) {
 		return st, fmt.Errorf("unit %s is masked, so somebody does not want it to run: systemctl unmask %s and apply again", u.Name, u.Name)

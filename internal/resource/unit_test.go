@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,28 @@ func TestUnit(t *testing.T) {
 	run(t, h, u, step{"masked", func(h *resourcetest.Host) {
 		h.Systemd.Set("app.service", resource.UnitState{Load: "masked"})
 	}, "", "systemctl unmask app.service"})
+}
+
+// TestUnitSocket checks that systemd reads the file of a unit's socket before
+// the unit restarts for it.
+func TestUnitSocket(t *testing.T) {
+	const file = "/etc/systemd/system/app.socket"
+	h := resourcetest.New()
+	h.Disk.Put(file, "1")
+	h.Systemd.Set("app.service", resource.UnitState{Enabled: true})
+	h.Systemd.Set("app.socket", resource.UnitState{})
+	u := &resource.Unit{Name: "app.service", Enabled: true, Running: true, Sockets: []string{"app.socket"}, RestartOn: []string{file}}
+	run(t, h, u, step{"first start", nil, "change: the unit is inactive\nrunning: no → yes", ""})
+	h.Systemd.Calls()
+	run(t, h, u, step{"nothing", nil, "", ""},
+		step{"its socket's file", func(h *resourcetest.Host) {
+			h.Disk.Put(file, "2")
+			h.Systemd.Set("app.socket", resource.UnitState{Stale: true})
+		}, "restart: " + file + " changed since it was last read (restart)", ""})
+	expect(t, "calls", strings.Join(h.Systemd.Calls(), ", "), "daemon-reload, restart app.service")
+	if !slices.Contains(u.Requires(), "file "+file) {
+		t.Error("the unit may come before its socket's file")
+	}
 }
 
 func TestUnitFailure(t *testing.T) {

@@ -28,6 +28,10 @@ func TestAccess(t *testing.T) {
 	w.cluster = "pg-meta"
 	w.afterFirst(t, []scenario{
 		{"deploy", accessDeploy},
+		{"catalogs", accessCatalogs},
+		{"access rules", accessRules},
+		{"pools", accessPool},
+		{"services' statistics", accessStatistics},
 		{"who may log in, and how", accessLogins},
 		{"certificates", accessCertificates},
 		{"addresses that are listened on", accessListens},

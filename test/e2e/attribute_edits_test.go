@@ -67,6 +67,16 @@ func (w *world) databaseEdits(t *testing.T) []edit {
 	database := func(column string) func() string {
 		return w.asks(t, "postgres", "select "+column+" from pg_database where datname = 'shop'")
 	}
+	version := func(extension string) func() string {
+		return w.asks(t, "shop", "select extversion from pg_extension where extname = '"+extension+"'")
+	}
+	// A database of its own, since who defines a locale is settled when it is made.
+	made := func(name string) string {
+		return "change default privileges " + name + "/postgres,dbuser_dba,dbrole_admin, change file /etc/pgbouncer/database.txt, change lines /root/.pg_service.conf # pigsty, change privileges " + name + ", create database " + name + ", reload unit pgbouncer.service"
+	}
+	locale := func(name string) func() string {
+		return w.asks(t, name, "select datlocprovider, datlocale, daticurules, (select string_agg(x, ' ' order by x) from (values ('g'), ('b'), ('a'), ('B')) v (x)) from pg_database where datname = '"+name+"'")
+	}
 	const shop, pool = "change database shop", "change file /etc/pgbouncer/database.txt, reload unit pgbouncer.service"
 	return []edit{
 		{"comment", "comment: the shop", "comment: a shop", "comment: the shop → a shop", shop, database("shobj_description(oid, 'pg_database')"), "a shop"},
@@ -80,6 +90,10 @@ func (w *world) databaseEdits(t *testing.T) []edit {
 		{"schemas", "name: shop,", "name: shop, schemas: [ { name: sales, owner: app } ],", "", "create schema shop/sales", w.asks(t, "shop", "select nspowner::regrole from pg_namespace where nspname = 'sales'"), "app"},
 		{"extensions", "name: shop,", "name: shop, extensions: [ { name: hstore, schema: sales } ],", "", "create extension shop/hstore", w.asks(t, "shop", "select extnamespace::regnamespace from pg_extension where extname = 'hstore'"), "sales"},
 		{"extensions, another schema", "name: hstore, schema: sales", "name: hstore, schema: public", "schema: sales → public", "change extension shop/hstore", w.asks(t, "shop", "select extnamespace::regnamespace from pg_extension where extname = 'hstore'"), "public"},
+		{"extensions, a version", "extensions: [ { name: hstore, schema: public } ]", "extensions: [ { name: hstore, schema: public }, { name: ltree, version: '1.1' } ]", "", "create extension shop/ltree", version("ltree"), "1.1"},
+		{"extensions, another version", "name: ltree, version: '1.1'", "name: ltree, version: '1.2'", "version: 1.1 → 1.2", "change extension shop/ltree", version("ltree"), "1.2"},
+		{"schemas, another owner", "name: sales, owner: app", "name: sales, owner: dbuser_meta", "owner: app → dbuser_meta", "change schema shop/sales", w.asks(t, "shop", "select nspowner::regrole from pg_namespace where nspname = 'sales'"), "dbuser_meta"},
+		{"schemas, state: absent", "name: sales, owner: dbuser_meta", "name: sales, state: absent", "", "remove schema shop/sales", w.asks(t, "shop", "select to_regnamespace('sales') is null"), "t"},
 		{"tablespace", "name: shop,", "name: shop, tablespace: space,", "tablespace: pg_default → space", shop, database("(select spcname from pg_tablespace t where t.oid = dattablespace)"), "space"},
 		{"baseline", "name: shop,", "name: shop, baseline: shop.sql,", "", "run baseline shop", w.asks(t, "shop", "select to_regclass('begun') is not null"), "t"},
 		{"pool_mode", "name: shop,", "name: shop, pool_mode: statement,", "", pool, w.pooled(t, "databases", "shop", "pool_mode"), "statement"},
@@ -91,6 +105,9 @@ func (w *world) databaseEdits(t *testing.T) []edit {
 		{"pgbouncer", "name: shop,", "name: shop, pgbouncer: false,", "", pool, w.pooled(t, "databases", "shop", "name"), ""},
 		{"allowconn", "name: shop,", "name: shop, allowconn: false,", "allowconn: true → false", shop, database("datallowconn"), "f"},
 		{"allowconn, taken back", "allowconn: false,", "allowconn: true,", "allowconn: false → true", shop, database("datallowconn"), "t"},
+		{"locale_provider: icu, with icu_locale", "- { name: grafana ", "- { name: sorted, template: template0, locale_provider: icu, icu_locale: en-US }\n- { name: grafana ", "", made("sorted"), locale("sorted"), "i|en-US||a b B g"},
+		{"icu_rules", "- { name: grafana ", "- { name: ruled, template: template0, locale_provider: icu, icu_locale: en-US, icu_rules: '&a < g' }\n- { name: grafana ", "", made("ruled"), locale("ruled"), "i|en-US|&a < g|a g b B"},
+		{"locale_provider: builtin, with builtin_locale and strategy", "- { name: grafana ", "- { name: plain, template: template0, locale_provider: builtin, builtin_locale: C.UTF-8, strategy: file_copy }\n- { name: grafana ", "", made("plain"), locale("plain"), "b|C.UTF-8||B a b g"},
 	}
 }
 

@@ -83,10 +83,24 @@ func attributes(t *testing.T, w *world) {
 		}
 	}
 	w.settled(t, "pgsql")
+	t.Run("extension state: absent", w.withdrawn)
 	t.Run("database state: recreate", w.recreated)
 	t.Run("database state: absent", w.dropped)
-	w.must(t, "deploy") // infra nodes have a line of each database
 	w.settled(t)
+}
+
+// withdrawn drops an extension, which is a loss of what depends on it.
+func (w *world) withdrawn(t *testing.T) {
+	w.query(t, 10, "shop", "create table paths (path ltree)")
+	w.edited(t, "name: ltree, version: '1.2'", "name: ltree, state: absent")
+	if r := w.pigsty(t, "pgsql", "-l", "pg-meta"); r.status == 0 || !strings.Contains(r.out, `--yes "extension shop/ltree"`) {
+		t.Errorf("without a word of the loss: status %d\n%s", r.status, r.out)
+	}
+	w.must(t, "pgsql", "-l", "pg-meta", "--yes", "extension shop/ltree")
+	if got := w.query(t, 10, "shop", "select (select count(*) from pg_extension where extname = 'ltree'), (select count(*) from pg_attribute where attrelid = 'paths'::regclass and attname = 'path')"); got != "0|0" {
+		t.Errorf("the extension, and the column that depends on it: %s", got)
+	}
+	w.settled(t, "pgsql")
 }
 
 // recreated destroys a database and makes it anew, which has to be asked for
@@ -122,6 +136,10 @@ func (w *world) dropped(t *testing.T) {
 	}
 }
 
+// alsoPatronis are steps that find nothing to do if Patroni, which another step
+// reloads, was faster.
+var alsoPatronis = []string{"change pg_hba /pg/data/pg_hba.conf", "reload postgres reload hba"}
+
 // one makes an edit and applies it.
 func (w *world) one(t *testing.T, e edit) {
 	t.Helper()
@@ -132,8 +150,11 @@ func (w *world) one(t *testing.T, e edit) {
 	}
 	made := changed(r.out)
 	slices.Sort(made)
-	if got := strings.Join(made, ", "); got != e.steps {
-		t.Errorf("changed are %s; wanted %s", got, e.steps)
+	wanted := slices.DeleteFunc(strings.Split(e.steps, ", "), func(step string) bool {
+		return slices.Contains(alsoPatronis, step) && !slices.Contains(made, step)
+	})
+	if got, want := strings.Join(made, ", "), strings.Join(wanted, ", "); got != want {
+		t.Errorf("changed are %s; wanted %s", got, want)
 	}
 	if t.Failed() {
 		t.Log(r.out)

@@ -45,8 +45,12 @@ func TestBench(t *testing.T) {
 	observing := best(3, func() time.Duration { return w.observing(t) })
 	report("the same without the agents' own observing, "+observing.Round(time.Millisecond).String(), idle-observing, empty, "the same")
 
-	w.inventory(t, variant(map[string]string{"USERS": "\n      - { name: app, password: App.Test, pgbouncer: true }"}))
+	app := map[string]string{"USERS": "\n      - { name: app, password: App.Test, pgbouncer: true }"}
+	w.inventory(t, variant(app))
 	report("one user added", w.must(t, "pgsql-user", "pg-test", "app").took, empty, "the same")
+	app["DATABASES"] = "\n      - { name: shop, owner: app }"
+	w.inventory(t, variant(app))
+	report("one database added", w.must(t, "pgsql-db", "pg-test", "shop").took, empty, "the same")
 	w.inventory(t, variant(map[string]string{"HBA": "{ user: app, db: all, addr: 192.0.2.0/24, auth: ssl, order: 700 }"}))
 	report("one HBA rule added", w.must(t, "pgsql-hba", "pg-test").took, empty, "the same")
 

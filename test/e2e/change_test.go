@@ -32,6 +32,11 @@ func dayTwo(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	defer func() { _ = open.Close(ctx) }()
+	const (
+		users   = "\n      - { name: app, password: App.Test, pgbouncer: true, roles: [dbrole_readwrite] }"
+		nightly = "\n      - { name: nightly, password: Night.Test, roles: [dbrole_offline] }"
+		rules   = "{ user: app, db: shop, addr: 192.0.2.0/24, auth: ssl, order: 700, title: elsewhere }"
+	)
 	steps := []struct {
 		what   string
 		place  string
@@ -40,13 +45,13 @@ func dayTwo(t *testing.T, w *world) {
 		allows string // what may change, besides
 		check  func() error
 	}{
-		{"a user", "USERS", "\n      - { name: app, password: App.Test, pgbouncer: true, roles: [dbrole_readwrite] }",
+		{"a user", "USERS", users,
 			[]string{"pgsql-user", "pg-test", "app"}, "role|userlist|useropts|pgbouncer",
 			func() error { return login(ctx, w, 6432, "app", "App.Test", "test") }},
 		{"a database", "DATABASES", "\n      - { name: shop, owner: app, schemas: [sales], comment: the shop }",
 			[]string{"pgsql-db", "pg-test", "shop"}, "database|schema|extension|privileges|pgbouncer",
 			func() error { return login(ctx, w, 6432, "app", "App.Test", "shop") }},
-		{"an HBA rule", "HBA", "{ user: app, db: shop, addr: 192.0.2.0/24, auth: ssl, order: 700, title: elsewhere }",
+		{"an HBA rule", "HBA", rules,
 			[]string{"pgsql-hba", "pg-test"}, "hba|patroni|reload|/pg/conf/",
 			func() error {
 				if n := w.query(t, 12, "postgres", "select count(*) from pg_hba_file_rules where address = '192.0.2.0'"); n != "1" {
@@ -54,6 +59,11 @@ func dayTwo(t *testing.T, w *world) {
 				}
 				return nil
 			}},
+		{"an offline user", "USERS", users + nightly, []string{"pgsql-user", "pg-test", "nightly"}, "role|userlist|useropts|pgbouncer",
+			func() error { return reads(ctx, w, 13, "nightly", "Night.Test") }},
+		{"rules of offline instances", "HBA", rules + ", { user: +dbrole_offline, addr: intra, role: offline, order: 640 }, { user: +dbrole_offline, addr: world, auth: deny, order: 645 }",
+			[]string{"pgsql-hba", "pg-test"}, "hba|patroni|reload|/pg/conf/",
+			func() error { return offlineOnly(ctx, w) }},
 		{"a service", "SERVICES", "{ name: standby, port: 5435, selector: '[]', check: /replica, dest: postgres }",
 			[]string{"pgsql-svc", "pg-test"}, "standby|haproxy",
 			func() error { return login(ctx, w, 5435, "test", "Test.Test", "test") }},
@@ -91,6 +101,35 @@ func dayTwo(t *testing.T, w *world) {
 	if got := w.on(t, 11, "ls /etc/haproxy/conf.d"); strings.Contains(got, "standby") {
 		t.Errorf("the file of a removed service is still there: %s", got)
 	}
+}
+
+// offlineOnly checks that a member of dbrole_offline may log in on the offline
+// instance and on no other, which others still may.
+func offlineOnly(ctx context.Context, w *world) error {
+	for _, c := range []struct {
+		host           byte
+		user, password string
+		refused        bool
+	}{{11, "nightly", "Night.Test", true}, {12, "nightly", "Night.Test", true}, {13, "nightly", "Night.Test", false}, {12, "test", "Test.Test", false}} {
+		switch err := reads(ctx, w, c.host, c.user, c.password); {
+		case !c.refused && err != nil:
+			return err
+		case c.refused && (err == nil || !strings.Contains(err.Error(), "pg_hba.conf rejects connection")):
+			return fmt.Errorf("%s at %s: %v, not a rejection", c.user, w.addr(c.host), err)
+		}
+	}
+	return nil
+}
+
+// reads asks the server on host n itself.
+func reads(ctx context.Context, w *world, n byte, user, password string) error {
+	conn, err := w.sql(ctx, n, 5432, user, password, "test")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, "select 1")
+	return err
 }
 
 func login(ctx context.Context, w *world, port int, user, password, db string) error {

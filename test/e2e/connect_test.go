@@ -22,6 +22,14 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 	hosts := func(vars string) string {
 		return "nodes:\n  hosts: { NET.10: {}, NET.11: {} }\n  vars: { nodename_overwrite: false" + vars + " }"
 	}
+	t.Run("nothing to remove", func(t *testing.T) {
+		w.inventory(t, `
+etcd: { hosts: { NET.10: { etcd_seq: 1 } } }
+pg-none: { hosts: { NET.10: { pg_seq: 1, pg_role: primary }, NET.11: { pg_seq: 2, pg_role: replica } }, vars: { pg_cluster: pg-none } }`)
+		if r := w.must(t, "pgsql-rm", "-l", "pg-none", "--yes", "pg-none"); !strings.Contains(r.out, "nothing to do") {
+			t.Errorf("removing from bare hosts:\n%s", r.out)
+		}
+	})
 	cases := []struct {
 		name, vars string
 		says       string // what the output has when it must fail
@@ -70,6 +78,9 @@ echo 'echo welcome to this host' >> /home/nopass/.bashrc`)
 		w.inventory(t, hosts(", ansible_user: withpass"))
 		if r := w.pigsty(t, "node", "-t", "node_ulimit", "-K"); r.status != 1 || !strings.Contains(r.out, "no terminal to ask") {
 			t.Fatalf("without a terminal: status %d:\n%s", r.status, r.out)
+		}
+		if r := w.typed(t, "sudo password:", "\x03", "node", "-t", "node_ulimit", "-K"); r.status != 130 || !strings.Contains(r.out, "interrupted before anything was changed") {
+			t.Fatalf("Ctrl-C at the question: status %d:\n%s", r.status, r.out)
 		}
 		keys, typing, err := os.Pipe()
 		if err != nil {

@@ -3,6 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,9 +53,13 @@ func variant(with map[string]string) string {
 func TestCluster(t *testing.T) {
 	w := newWorld(t, "10.10.31.0/24", 10, 11, 12, 13)
 	w.inventory(t, variant(nil))
+	var bare remains
 	w.inOrder(t, []scenario{
+		{"what is there before", bare.note},
 		{"deploy from nothing", deploy},
 		{"nothing to do", nothingToDo},
+		{"a plan is kept and applied", savedPlan},
+		{"etcd lets nobody in", etcdRefuses},
 		{"services answer", services},
 		{"add user, database, rule and service", dayTwo},
 		{"drift is named and repaired", drift},
@@ -63,6 +70,8 @@ func TestCluster(t *testing.T) {
 		{"two applies at once", twoApplies},
 		{"remove a replica and add it again", scale},
 		{"remove the cluster", removal},
+		{"data of another cluster is in the way", foreignData},
+		{"nothing of it is left", bare.compare},
 	})
 }
 
@@ -98,6 +107,59 @@ func nothingToDo(t *testing.T, w *world) {
 	for n := byte(10); n <= 13; n++ {
 		if after := w.on(t, n, trace); after != before[n] {
 			t.Errorf("something changed on %s:\n%s", w.addr(n), cmp.Diff(strings.Split(before[n], "\n"), strings.Split(after, "\n")))
+		}
+	}
+}
+
+// savedPlan applies a plan from its file, and not once the hosts differ from it.
+func savedPlan(t *testing.T, w *world) {
+	rules := func(n byte) string {
+		return w.on(t, n, "grep -c 198.51.100.0 /etc/patroni/patroni.yml || true")
+	}
+	w.inventory(t, variant(map[string]string{"HBA": "{ user: test, db: test, addr: 198.51.100.0/24, auth: ssl, title: elsewhere }"}))
+	file := filepath.Join(w.dir, "change.plan")
+	w.must(t, "plan", "pgsql", "-l", "pg-test", "-t", "pg_hba", "--out", file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file with the plan: %v, %v", info.Mode(), err)
+	}
+	if rules(12) != "0" {
+		t.Error("a plan changed something")
+	}
+	if made := changed(w.must(t, "apply", file).out); !slices.Contains(made, "reload unit patroni.service") {
+		t.Errorf("it changed %q", made)
+	}
+	w.settled(t)
+	if rules(12) != "1" {
+		t.Error("the rule is not there")
+	}
+
+	w.inventory(t, variant(nil))
+	w.must(t, "plan", "--out", file)
+	w.on(t, 12, "echo '; by hand' >> /etc/pgbouncer/pgbouncer.ini")
+	r := w.pigsty(t, "apply", file)
+	why := w.addr(12) + " file /etc/pgbouncer/pgbouncer.ini: was not to change when the plan was saved\n"
+	if r.status != 1 || !strings.Contains(r.out, why) || strings.Count(r.out, ": was not to change") != 2 || len(changed(r.out)) > 0 {
+		t.Errorf("status %d, want 1 and %q, and the reload that comes with it\n%s", r.status, why, r.out)
+	}
+	if rules(12) != "1" || w.on(t, 12, "tail -n 1 /etc/pgbouncer/pgbouncer.ini") != "; by hand" {
+		t.Error("it changed something all the same")
+	}
+	w.must(t, "apply", "-y")
+	w.settled(t)
+}
+
+// etcdRefuses asks etcd as somebody who has no password, and without TLS.
+func etcdRefuses(t *testing.T, w *world) {
+	ask := "cd /tmp; env -i PATH=$PATH ETCDCTL_API=3 etcdctl --endpoints https://" + w.addr(10) + ":2379 --cacert /etc/pki/ca.crt "
+	for _, c := range []struct{ command, says string }{
+		{ask + "get --prefix /pg --keys-only", "user name is empty"},
+		{ask + "--user root:wrong get --prefix /pg --keys-only", "invalid user ID or password"},
+		{ask + "put /pg/stranger x", "user name is empty"},
+		{"curl --silent --show-error --max-time 5 http://" + w.addr(10) + ":2379/version", ""},
+	} {
+		out := w.on(t, 10, "("+c.command+") 2>&1 || echo refused")
+		if !strings.HasSuffix(out, "refused") && !strings.Contains(out, "HTTPS server") || !strings.Contains(out, c.says) || strings.Contains(out, "/pg/pg-test") || strings.Contains(out, "etcdserver\"") {
+			t.Errorf("%s:\n%s", c.command, out)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,8 @@ func number(text string) int {
 }
 
 // infraDamage does harm to one thing of each part of an infra node.
-const infraDamage = `rm /etc/profile.d/pglog.sh /etc/pki/infra.crt /etc/dnsmasq.d/pigsty/default /infra/rules/etcd.yml /infra/targets/ping/NODE.yml
+const infraDamage = `rm /etc/profile.d/pglog.sh ~/.pg_service.conf ~/.pigsty /etc/pki/infra.crt /etc/dnsmasq.d/pigsty/default /infra/rules/etcd.yml /infra/targets/ping/NODE.yml
+chmod 700 /infra/conf
 gpasswd -d nginx infra
 chmod 700 /infra/datasources
 echo hello > /www/index.html
@@ -27,18 +29,32 @@ var infraParts = []struct {
 	tags  string
 	finds []string
 }{
-	{"infra_env", []string{"file /etc/profile.d/pglog.sh"}},
+	{"infra", []string{"cert /etc/pki/infra.crt", "dir /infra/conf", "dir /infra/datasources", "file /data/nginx/index.html",
+		"file /etc/blackbox.yml", "file /etc/default/alertmanager", "file /etc/default/nginx_exporter", "file /etc/dnsmasq.d/pigsty/default",
+		"file /etc/nginx/conf.d/metrics.conf", "file /etc/profile.d/pglog.sh", "file /infra/prometheus.yml", "file /infra/rules/etcd.yml",
+		"file /infra/targets/ping/NODE.yml", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty",
+		"unit alertmanager.service", "unit blackbox_exporter.service", "unit dnsmasq.service", "unit nginx.service",
+		"unit nginx_exporter.service", "unit vmalert.service", "unit vmetrics.service", "user nginx"}},
+	{"infra_env", []string{"dir /infra/conf", "file /etc/profile.d/pglog.sh", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty"}},
+	{"env_dir", []string{"dir /infra/conf"}},
+	{"env_pg", []string{"lines /root/.pg_service.conf # pigsty"}},
+	{"env_var", []string{"lines /root/.pigsty # pigsty"}},
+	{"env_dir,env_pg,env_var", []string{"dir /infra/conf", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty"}},
 	{"env_pgadmin", nil},
 	{"infra_pkg", nil},
+	{"infra_pkg_yum,infra_pkg_pip", nil},
 	{"infra_user", []string{"user nginx"}},
 	{"infra_dir", []string{"dir /infra/datasources"}},
 	{"infra_cert", []string{"cert /etc/pki/infra.crt"}},
 	{"dns", []string{"file /etc/dnsmasq.d/pigsty/default", "unit dnsmasq.service"}},
 	{"dns_config", nil},
+	{"dns_launch", []string{"unit dnsmasq.service"}},
 	{"dns_record", []string{"file /etc/dnsmasq.d/pigsty/default", "unit dnsmasq.service"}},
 	{"nginx", []string{"file /data/nginx/index.html", "file /etc/default/nginx_exporter", "file /etc/nginx/conf.d/metrics.conf",
 		"unit nginx.service", "unit nginx_exporter.service"}},
 	{"nginx_index", []string{"file /data/nginx/index.html"}},
+	{"nginx_static", []string{"file /data/nginx/index.html"}},
+	{"nginx_launch", []string{"unit nginx.service"}},
 	{"nginx_config,nginx_reload", []string{"file /etc/nginx/conf.d/metrics.conf", "unit nginx.service"}},
 	{"nginx_cert", nil},
 	{"nginx_exporter", []string{"file /etc/default/nginx_exporter", "unit nginx_exporter.service"}},
@@ -46,8 +62,12 @@ var infraParts = []struct {
 	{"vmetrics_config,vmetrics_launch", []string{"file /infra/prometheus.yml", "unit vmetrics.service"}},
 	{"vlogs_config,vlogs_launch", nil},
 	{"vmalert", []string{"file /infra/rules/etcd.yml", "unit vmalert.service"}},
+	{"vmetrics,vlogs,vtraces,vmalert", []string{"file /infra/prometheus.yml", "file /infra/rules/etcd.yml", "unit vmalert.service", "unit vmetrics.service"}},
 	{"alertmanager", []string{"file /etc/default/alertmanager", "unit alertmanager.service"}},
+	{"alertmanager_config", []string{"file /etc/default/alertmanager"}},
+	{"alertmanager_launch", []string{"unit alertmanager.service"}},
 	{"blackbox", []string{"file /etc/blackbox.yml", "unit blackbox_exporter.service"}},
+	{"blackbox_launch", []string{"unit blackbox_exporter.service"}},
 	{"grafana", nil},
 	{"grafana_plugin", nil},
 	{"infra_register", []string{"file /infra/targets/ping/NODE.yml"}},
@@ -69,6 +89,8 @@ func infraTags(t *testing.T, w *world) {
 		}
 	}
 	for tags, want := range map[string][]string{
+		"env_dir":        {"change dir /infra/conf"},
+		"env_var":        {"create lines /root/.pigsty # pigsty"},
 		"nginx_index":    {"change file /data/nginx/index.html"},
 		"infra_register": {"create file /infra/targets/ping/" + w.addr(11) + ".yml"},
 		"dns":            {"create file /etc/dnsmasq.d/pigsty/default"},
@@ -77,6 +99,13 @@ func infraTags(t *testing.T, w *world) {
 		if got := changed(r.out); !slices.Equal(got, want) {
 			t.Errorf("-t %s does %q, not %q", tags, got, want)
 		}
+	}
+	data := []string{"absent /data/infra", "absent /data/nginx", "absent /infra", "absent /var/lib/grafana", "absent /www"}
+	if got := w.found(t, "infra-rm", "-l", w.addr(11), "-t", "data"); !slices.Equal(got, data) {
+		t.Errorf("infra-rm -t data finds %q, not %q", got, data)
+	}
+	if got := w.found(t, "infra-rm", "-l", w.addr(11), "-t", "package"); len(got) != 1 || !strings.HasPrefix(got[0], "packages absent nginx,") {
+		t.Errorf("infra-rm -t package finds %q", got)
 	}
 	w.must(t, "infra")
 	w.settled(t)
@@ -133,7 +162,7 @@ func infraRegister(t *testing.T, w *world) {
 	}
 	w.on(t, 10, "test ! -e /etc/profile.d/pglog.sh")
 
-	if got := w.found(t, "node-rm", "-l", w.addr(11), "-t", "node_deregister"); len(got) != 10 { // on each infra node two files of targets, two of its page, and nginx
+	if got := w.found(t, "node-rm", "-l", w.addr(11), "-t", "node_deregister"); len(got) != 12 { // on each infra node three files of targets, two of its page, and nginx
 		t.Errorf("node-rm deregisters %q", got)
 	}
 	if r := w.must(t, "etcd-rm", "-t", "etcd_deregister"); len(changed(r.out)) != 2 {
@@ -153,10 +182,60 @@ func infraRemoved(t *testing.T, w *world) {
 	w.must(t, "infra-rm", "-l", w.addr(11), "-t", "service", "--yes", "infra-2")
 	w.on(t, 11, "! systemctl is-active vmetrics nginx dnsmasq | grep -x active && test -d /infra/metrics")
 	w.must(t, "infra-rm", "-l", w.addr(11), "--yes", "infra-2")
+	w.isAgain(t, 11)
 	w.on(t, 11, `test ! -e /infra -a ! -e /data/infra -a ! -e /www -a ! -e /etc/pki/infra.key && ! dpkg -l nginx victoria-metrics 2>/dev/null | grep ^ii && ! grep -q dbuser_dba ~/.pgpass`)
 	w.on(t, 10, "test -e /infra/targets/infra/infra-1.yml -a ! -e /infra/targets/infra/infra-2.yml")
 	one := strings.Replace(twoInfra, "    NET.11: { infra_seq: 2, nodename: meta-2 }\n", "", 1)
 	w.inventory(t, one+"\nspare: { hosts: { NET.11: { nodename: meta-2 } } }", w.vars(nil)...)
 	w.must(t, "deploy")
 	w.settled(t)
+}
+
+// beforeInfra is what host 11 of TestInfra was as a node alone.
+var beforeInfra []string
+
+// scripted is what packages' scripts write, and nobody owns afterwards.
+var scripted = regexp.MustCompile(` /etc/(rc[0-6S]\.d/.*|ld\.so\.cache|networks|nginx/sites-enabled/default)$`)
+
+// isAgain fails unless host n, no infra node any more, is the node that it was
+// before. What packages bring, and write themselves when they are set up, stays
+// with those that others want: apt removes neither them nor their configuration.
+func (w *world) isAgain(t *testing.T, n byte) {
+	t.Helper()
+	now := state(t, w, n)
+	for _, line := range beforeInfra {
+		if !slices.Contains(now, line) && !scripted.MatchString(line) {
+			t.Errorf("%s had and lacks %s", w.addr(n), line)
+		}
+	}
+	var left []string
+	for _, line := range now {
+		if !slices.Contains(beforeInfra, line) && !scripted.MatchString(line) {
+			left = append(left, line)
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	owned := w.on(t, n, "dpkg -S "+strings.Join(paths(left), " ")+" 2>/dev/null || true")
+	for i, p := range paths(left) {
+		if !strings.Contains(owned+"\n", ": "+p+"\n") {
+			t.Errorf("%s has and had not %s", w.addr(n), left[i])
+		}
+	}
+}
+
+// paths are the files that lines of state are about.
+func paths(lines []string) []string {
+	var out []string
+	for _, line := range lines {
+		words := strings.Fields(line)
+		switch words[0] {
+		case "unit", "active":
+			out = append(out, "/usr/lib/systemd/system/"+words[1])
+		default:
+			out = append(out, words[len(words)-1])
+		}
+	}
+	return out
 }

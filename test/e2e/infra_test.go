@@ -38,6 +38,9 @@ func infraVars(change map[string]string) []string {
 		"alertmanager_receivers": `[ { name: hook, type: webhook, match: { alertname: "Test.*" }, options: { url: "http://NET.1:9099/", send_resolved: false } } ]`,
 		"vmetrics_options":       `"-retentionPeriod=15d -promscrape.fileSDCheckInterval=5s"`,
 		"grafana_admin_password": "Grafana.Test",
+		"vip_enabled":            "true",
+		"vip_vrid":               "39",
+		"vip_address":            "NET.99",
 	}
 	for name, value := range change {
 		vars[name] = value
@@ -81,6 +84,7 @@ func TestInfra(t *testing.T) {
 		{"the alert is told once", told.once},
 		{"one thing changes", infraChange},
 		{"a broken site is refused", infraBroken},
+		{"a stranger is not let in", infraStranger},
 		{"files of others stay", infraOthers},
 		{"Grafana hears who asks", infraIdentity},
 		{"each tag is its part alone", infraTags},
@@ -99,6 +103,9 @@ func infraSetUp(t *testing.T, w *world) {
 	if _, err := os.Stat(filepath.Join(w.dir, "files")); err == nil {
 		t.Error("looking at the status made keys")
 	}
+	// One host is a node already, to see what is left of the infra node afterwards.
+	w.must(t, "node", "-l", w.addr(11))
+	beforeInfra = state(t, w, 11)
 	r := w.must(t, "deploy")
 	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
 	for _, secret := range []string{"Portal.Test", "Etcd.Test", "DBA.Test", "Grafana.Test", ":9099"} {
@@ -144,9 +151,9 @@ func (w *world) ask(n byte, query, by string) (map[string]string, error) {
 // infraMetrics looks for what both nodes collect of everything, each by itself.
 func infraMetrics(t *testing.T, w *world) {
 	for n := byte(10); n <= 11; n++ {
+		w.collected(t, n)
 		for query, want := range map[string][]string{
-			`up{job="infra"}`:                {"vmetrics-1", "vmetrics-2", "vmalert-1", "vmalert-2", "alertmanager-1", "alertmanager-2", "blackbox-1", "blackbox-2", "nginx-1", "nginx-2"},
-			`up{job="etcd"}`:                 {"etcd-1"},
+			`probe_success{job="node-vip"}`:  {"meta-1", "meta-2"},
 			`haproxy_up`:                     {"meta-1", "meta-2"},
 			`probe_success{job="ping"}`:      {"meta-1", "meta-2"},
 			`probe_success{job="tcp"}`:       {"dns-1", "dns-2"},
@@ -198,8 +205,10 @@ func (w *world) lookup(n byte, name string) string {
 }
 
 func infraNames(t *testing.T, w *world) {
+	w.answered(t, 10)
+	w.answered(t, 11)
 	for name, want := range map[string]byte{
-		"i.pigsty": 10, "p.pigsty": 10, "a.pigsty": 10, "m.pigsty": 10, "api.pigsty": 10, "meta-1": 10, "meta-2": 11, "infra-2": 11,
+		"i.pigsty": 10, "p.pigsty": 10, "a.pigsty": 10, "m.pigsty": 10, "api.pigsty": 10, "meta-1": 10, "meta-2": 11, "infra-2": 11, "nodes": 99,
 	} {
 		for n := byte(10); n <= 11; n++ {
 			if got := w.lookup(n, name); got != w.addr(want) {

@@ -27,6 +27,7 @@ pg-test:
     pg_files: [words.txt]
     pg_users: [ { name: test, password: Test.Test, roles: [dbrole_admin] } ]
     pg_databases: [ { name: test, owner: test, baseline: begin.sql } ]
+    pgbouncer_auth_query: true
     pg_vip_enabled: true
     pg_vip_address: NET.2/24
 pg-dr:
@@ -49,7 +50,7 @@ func TestKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"mine.yml":  "base: tiny\npostgresql: { parameters: { log_min_duration_statement: 123 } }\n",
+		"mine.yml":  "base: tiny\nsynchronous_mode: quorum\npostgresql: { parameters: { log_min_duration_statement: 123 } }\n",
 		"begin.sql": "CREATE TABLE begun (n int);\nCOPY begun FROM stdin;\n1\n2\n\\.\n",
 		"words.txt": "hello\n",
 	} {
@@ -59,12 +60,15 @@ func TestKinds(t *testing.T) {
 	}
 	w.inOrder(t, []scenario{
 		{"deploy from nothing", deployKinds},
+		{"members know each other, and their secrets", trusted},
 		{"a replica of a replica", cascade},
+		{"the pool asks for who is not on its list", authQuery},
 		{"a delayed member stays behind", delayed},
 		{"what nobody declared is listed", undeclared},
 		{"the address follows a switchover", addressSwitchover},
 		{"the address follows a failover", addressFailover},
 		{"a standby cluster follows and is promoted", promotion},
+		{"another host publishes its services", provided},
 	})
 }
 
@@ -87,7 +91,58 @@ func deployKinds(t *testing.T, w *world) {
 	w.settled(t)
 }
 
-// cascade looks at who sends whom what.
+// authQuery logs in through the pool as users who are not on its list: one of the
+// inventory and one made by hand, but no superuser.
+func authQuery(t *testing.T, w *world) {
+	if got := w.on(t, 11, "grep -v '^;' /etc/pgbouncer/userlist.txt | cut -d'\"' -f2 | sort | xargs"); got != "dbuser_dba dbuser_monitor postgres" {
+		t.Errorf("the pool's list has %s", got)
+	}
+	w.query(t, 11, "postgres", `create role guest login password 'Guest.Test' in role dbrole_readonly;
+create role boss login superuser password 'Boss.Test' in role dbrole_readonly;
+create role locked nologin password 'Locked.Test' in role dbrole_readonly`)
+	for _, c := range []struct{ user, password, refused string }{
+		{"test", "Test.Test", ""},
+		{"guest", "Guest.Test", ""},
+		{"guest", "Test.Test", "SASL authentication failed"},
+		{"boss", "Boss.Test", "no such user"},
+		{"locked", "Locked.Test", "no such user"},
+	} {
+		err := login(context.Background(), w, 6432, c.user, c.password, "test")
+		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s with %s: %v, not %q", c.user, c.password, err, c.refused)
+		}
+	}
+	w.query(t, 11, "postgres", "drop role guest; drop role boss; drop role locked")
+}
+
+// trusted has members' superusers log in to each other, and nobody else, and a
+// stranger who knows the cluster's name and nothing more ask etcd about it.
+func trusted(t *testing.T, w *world) {
+	login := func(to byte) string {
+		return w.on(t, 11, "sudo -iu postgres ssh -o BatchMode=yes "+w.addr(to)+" whoami 2>/dev/null || echo refused")
+	}
+	if other, stranger := login(12), login(10); other != "postgres" || stranger != "refused" {
+		t.Errorf("the superuser of a member logs in to another as %q, to another cluster's as %q", other, stranger)
+	}
+	ask := func(login string) string {
+		return w.on(t, 11, "ETCDCTL_API=3 etcdctl --endpoints https://"+w.addr(10)+":2379 --cacert /pg/cert/ca.crt --user "+login+" get --keys-only --prefix /pg/pg-test/ 2>&1 || true")
+	}
+	if out := ask("pg-test:pg-test"); !strings.Contains(out, "authentication failed") {
+		t.Errorf("etcd tells a stranger:\n%s", out)
+	}
+	if out := ask(`pg-test:$(sed -n 's/^ *password: "\{0,1\}\([0-9a-f]\{64\}\)"\{0,1\}$/\1/p' /etc/patroni/patroni.yml)`); !strings.Contains(out, "/pg/pg-test/leader") {
+		t.Errorf("etcd tells the cluster itself:\n%s", out)
+	}
+	if got := w.on(t, 11, "stat -c '%s %U' /pg/dummy; test $(du -k /pg/dummy | cut -f1) -ge 65536 || echo hollow"); got != "67108864 postgres" {
+		t.Errorf("the reserve is %q", got)
+	}
+	if got := w.query(t, 11, "test", "show output_plugin_libraries"); !strings.Contains(got, "wal2json") {
+		t.Errorf("output plugins are %q", got)
+	}
+}
+
+// cascade looks at who sends whom what, and who confirms commits: the late member
+// and the cluster that stands by are no part of the quorum.
 func cascade(t *testing.T, w *world) {
 	senders := func(n byte) string {
 		return w.query(t, n, "postgres", "select string_agg(application_name, ' ' order by application_name) from pg_stat_replication where state = 'streaming'")
@@ -95,6 +150,12 @@ func cascade(t *testing.T, w *world) {
 	eventually(t, 30*time.Second, "the chain", func() error {
 		if first, second := senders(11), senders(12); first != "pg-dr-1 pg-test-2" || second != "pg-test-3" {
 			return fmt.Errorf("the leader sends to %q and its replica to %q", first, second)
+		}
+		return nil
+	})
+	eventually(t, 30*time.Second, "the quorum", func() error {
+		if got := w.query(t, 11, "postgres", "select string_agg(application_name || ' ' || sync_state, ', ' order by application_name), current_setting('synchronous_standby_names') from pg_stat_replication"); got != `pg-dr-1 async, pg-test-2 quorum|ANY 1 ("pg-test-2")` {
+			return fmt.Errorf("the leader says %s", got)
 		}
 		return nil
 	})
@@ -165,7 +226,9 @@ func addressFailover(t *testing.T, w *world) {
 	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
 	addressAt(t, w, 11+12-old)
 	writer.resumes(t, time.Minute)
-	writer.stop(t)
+	if missing := writer.stop(t); missing > 0 {
+		t.Errorf("%d writes are lost that the quorum had", missing)
+	}
 	w.on(t, old, "systemctl start patroni")
 	whole(t, w, 3)
 	w.settled(t)
@@ -208,4 +271,45 @@ func promotion(t *testing.T, w *world) {
 	w.inventory(t, kinds("", ", pg_databases: [ { name: own } ]"))
 	w.must(t, "pgsql", "-l", "pg-dr")
 	w.settled(t)
+}
+
+// provided hands the services of pg-dr to the HAProxy of another cluster's host,
+// by runs that are about pg-dr alone, and takes them back.
+func provided(t *testing.T, w *world) {
+	const elsewhere = ", pg_databases: [ { name: own } ], pg_service_provider: edge, pg_default_services: [ { name: primary, port: 5533, dest: postgres, check: /primary, selector: '[]' } ] }\n" +
+		"edge: { hosts: { NET.11: {} }"
+	answers := func(n byte, port int) bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		c, err := w.sql(ctx, n, port, "dbuser_dba", "DBA.Test", "own")
+		if err == nil {
+			_ = c.Close(ctx)
+		}
+		return err == nil
+	}
+	files := func(n byte) string { return w.on(t, n, "cd /etc/haproxy/conf.d; echo pg-dr-*.cfg") }
+	if !answers(10, 5433) {
+		t.Error("the member itself does not publish at first")
+	}
+	w.inventory(t, kinds("", elsewhere))
+	r := w.must(t, "pgsql-svc", "pg-dr")
+	if !strings.Contains(r.out, "registration only") {
+		t.Errorf("the plan does not say that another host is concerned:\n%s", r.out)
+	}
+	eventually(t, 20*time.Second, "the service elsewhere", func() error {
+		if !answers(11, 5533) {
+			return fmt.Errorf("nobody answers")
+		}
+		return nil
+	})
+	if own, other := files(10), files(11); own != "pg-dr-*.cfg" || other != "pg-dr-primary.cfg" {
+		t.Errorf("the member has %s, the provider %s", own, other)
+	}
+	w.settled(t, "pgsql", "-l", "pg-dr")
+	w.settled(t)
+	w.must(t, "pgsql-rm", "pg-dr", "--yes", "pg-dr")
+	if other := files(11); other != "pg-dr-*.cfg" || answers(11, 5533) {
+		t.Errorf("after the cluster's end the provider has %s", other)
+	}
+	whole(t, w, 3)
 }

@@ -56,30 +56,17 @@ func metaPool(t *testing.T, w *world) {
 // metaServices reads HAProxy's statistics: every service with its servers, and
 // which of them are up.
 func metaServices(t *testing.T, w *world) {
-	read := func() map[string]map[string]string {
-		req, err := http.NewRequest(http.MethodGet, "http://"+net.JoinHostPort(w.addr(10), "9101")+"/haproxy/pg-meta-1/;csv", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.SetBasicAuth("admin", "HAProxy.Test")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		return table(t, res.Body, 2)
-	}
 	// The only member leads: what demands a replica has nobody.
 	for service, want := range map[string]string{"primary": "UP 200", "replica": "UP 200", "default": "UP 200", "offline": "DOWN 503", "standby": "DOWN 503"} {
 		eventually(t, 30*time.Second, "service "+service, func() error {
-			server := read()["pg-meta-"+service+" pg-meta-1"]
+			server := w.statistics(t, 10, "pg-meta-1")["pg-meta-"+service+" pg-meta-1"]
 			if got := server["status"] + " " + server["check_code"]; got != want {
 				return fmt.Errorf("it is %q, not %s", got, want)
 			}
 			return nil
 		})
 	}
-	rows := read()
+	rows := w.statistics(t, 10, "pg-meta-1")
 	for name, want := range map[string]string{
 		"primary": "bck 0", "replica": "bck 1", "default": "bck 0", "offline": "bck 0", "standby": "bck 1, slim 3000, weight 100, check_rise 3, check_fall 3",
 	} {
@@ -97,6 +84,23 @@ func metaServices(t *testing.T, w *world) {
 	if diff := cmp.Diff(sorted(want), sorted(files)); diff != "" {
 		t.Errorf("the services' files (want -, got +):\n%s", diff)
 	}
+}
+
+// statistics reads those of HAProxy on host n, which has the instance called
+// name: a row by its service and server.
+func (w *world) statistics(t *testing.T, n byte, name string) map[string]map[string]string {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+net.JoinHostPort(w.addr(n), "9101")+"/haproxy/"+name+"/;csv", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("admin", "HAProxy.Test")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return table(t, res.Body, 2)
 }
 
 // sorted returns the lines of a text in order, without blanks around them.

@@ -132,25 +132,35 @@ dbuser_wiki|r|dbrole_readwrite|DEL INS UPD
 // metaRules compares the access rules that the server has read: the default
 // ones in their order, then the one of the example, which is without an order.
 func metaRules(t *testing.T, w *world) {
-	intra := func(db, user string) string {
-		var lines string
-		for _, net := range []string{"10.0.0.0|255.0.0.0", "192.168.0.0|255.255.0.0", "172.16.0.0|255.240.0.0"} {
-			lines += fmt.Sprintf("host|{%s}|{%s}|%s|scram-sha-256\n", db, user, net)
-		}
-		return lines
-	}
-	own := func(db, user string) string {
-		return fmt.Sprintf("local|{%[1]s}|{%[2]s}|||scram-sha-256\nhost|{%[1]s}|{%[2]s}|127.0.0.1|255.255.255.255|scram-sha-256\nhost|{%[1]s}|{%[2]s}|::1|ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff|scram-sha-256\n", db, user)
-	}
+	intra := func(db, user string) string { return intranetRules("host", db, user) }
 	node := "|" + w.addr(10) + "|255.255.255.255|scram-sha-256\n"
 	want := "local|{all}|{postgres}|||peer\nlocal|{replication}|{postgres}|||peer\n" +
-		own("replication", "replicator") + intra("replication", "replicator") + intra("postgres", "replicator") +
-		own("all", "dbuser_monitor") + "host|{all}|{dbuser_monitor}" + node +
+		ownRules("replication", "replicator") + intra("replication", "replicator") + intra("postgres", "replicator") +
+		ownRules("all", "dbuser_monitor") + "host|{all}|{dbuser_monitor}" + node +
 		intra("all", "dbuser_dba") + "hostssl|{all}|{dbuser_dba}|0.0.0.0|0.0.0.0|scram-sha-256\nhostssl|{all}|{dbuser_dba}|::|::|scram-sha-256\n" +
-		own("all", "+dbrole_readonly") + intra("all", "+dbrole_readonly") + intra("all", "+dbrole_offline") +
+		ownRules("all", "+dbrole_readonly") + intra("all", "+dbrole_readonly") + intra("all", "+dbrole_offline") +
 		"host|{all}|{dbuser_view}" + node
-	w.holds(t, 10, []fact{
+	w.holds(t, 10, rulesAre(want))
+}
+
+// rulesAre are the access rules that a server has read, without a mistake.
+func rulesAre(want string) []fact {
+	return []fact{
 		{"access rules", "postgres", "select type, database, user_name, address, netmask, auth_method from pg_hba_file_rules order by rule_number", want},
 		{"mistakes in them", "postgres", "select count(*) from pg_hba_file_rules where error is not null", "0"},
-	})
+	}
+}
+
+// intranetRules are the lines of a rule for the intranet.
+func intranetRules(kind, db, user string) string {
+	var lines string
+	for _, net := range []string{"10.0.0.0|255.0.0.0", "192.168.0.0|255.255.0.0", "172.16.0.0|255.240.0.0"} {
+		lines += fmt.Sprintf("%s|{%s}|{%s}|%s|scram-sha-256\n", kind, db, user, net)
+	}
+	return lines
+}
+
+// ownRules are the lines of a rule for the host itself.
+func ownRules(db, user string) string {
+	return fmt.Sprintf("local|{%[1]s}|{%[2]s}|||scram-sha-256\nhost|{%[1]s}|{%[2]s}|127.0.0.1|255.255.255.255|scram-sha-256\nhost|{%[1]s}|{%[2]s}|::1|ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff|scram-sha-256\n", db, user)
 }

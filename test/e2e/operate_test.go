@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 )
 
 // members is a cluster on up to three hosts, of which the first has etcd, too.
-// MORE is what it has besides.
+// What is added to it are more variables of the cluster.
 const members = `
 etcd:
   hosts: { NET.10: { etcd_seq: 1 } }
@@ -41,6 +42,19 @@ func ofMembers(users, databases string, names ...string) string {
 	return kept.String()
 }
 
+// inRoles gives hosts of members other roles than their first ones.
+func inRoles(t *testing.T, text string, roles map[byte]string) string {
+	t.Helper()
+	for n, role := range roles {
+		line := regexp.MustCompile(fmt.Sprintf(`(NET\.%d: .*pg_role:) \w+`, n))
+		if !line.MatchString(text) {
+			t.Fatalf("no host .%d in\n%s", n, text)
+		}
+		text = line.ReplaceAllString(text, "$1 "+role)
+	}
+	return text
+}
+
 // TestOperate operates a cluster under a client that writes all the while.
 func TestOperate(t *testing.T) {
 	w := newWorld(t, "10.10.37.0/24", 10, 11, 12)
@@ -50,6 +64,7 @@ func TestOperate(t *testing.T) {
 		{"replicas restart unnoticed", restartReplicas},
 		{"rolling restart", restartAll},
 		{"switchover to a member", switchTo},
+		{"a designated member confirms commits", designated},
 		{"nobody takes over while paused", pausedCluster},
 		{"a replica is copied anew", reinitialize},
 		{"the CA is replaced", replaceCA},
@@ -94,9 +109,50 @@ func scaleIn(t *testing.T, w *world) {
 		t.Errorf("a client of the leader noticed that a replica goes: it waited %s", writer.pause)
 	}
 	names := []string{"10", "11", "12"}
-	w.inventory(t, ofMembers(moreUsers, moreDatabases(), slices.DeleteFunc(names, func(n string) bool { return n == fmt.Sprint(gone) })...))
+	left := ofMembers(moreUsers, moreDatabases(), slices.DeleteFunc(names, func(n string) bool { return n == fmt.Sprint(gone) })...)
+	last := 10 + 11 + 12 - now - gone
+	w.inventory(t, inRoles(t, left, map[byte]string{now: "primary", last: "offline"}))
 	w.must(t, "deploy")
 	whole(t, w, 2)
+	t.Run("an offline member does not take over", func(t *testing.T) { neverLeads(t, w, now, last) })
+}
+
+// neverLeads kills the leader, server and Patroni, beside which there is just an
+// offline member: the lead ends and nobody has it until the leader is back.
+func neverLeads(t *testing.T, w *world, old, offline byte) {
+	// The leader's key in etcd, which is there while somebody leads.
+	const lead = ". /etc/profile.d/etcdctl.sh; etcdctl get /pg/pg-test/leader --print-value-only"
+	if got := w.on(t, 10, lead); got != member(old) {
+		t.Fatalf("%q leads, not %s", got, member(old))
+	}
+	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
+	eventually(t, 40*time.Second, "the lead to end", func() error {
+		if got := w.on(t, 10, lead); got != "" {
+			return fmt.Errorf("%s still has it", got)
+		}
+		return nil
+	})
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+		if got := w.on(t, 10, lead) + w.query(t, offline, "postgres", "select pg_is_in_recovery()"); got != "t" {
+			t.Fatalf("who leads, and whether %s is in recovery: %s", member(offline), got)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if c, err := w.sql(ctx, offline, 5433, "test", "Test.Test", "test"); err == nil {
+		_ = c.Close(ctx)
+		t.Error("the primary service has somebody to lead to")
+	}
+	if c, err := w.sql(ctx, offline, 5438, "test", "Test.Test", "test"); err != nil {
+		t.Errorf("nobody can read, either: %v", err)
+	} else {
+		_ = c.Close(ctx)
+	}
+	w.on(t, old, "systemctl start patroni")
+	whole(t, w, 2)
+	if got := w.on(t, 10, lead); got != member(old) {
+		t.Errorf("%q leads, not %s", got, member(old))
+	}
 }
 
 // moreUsers and moreDatabases are what an apply is busy with for a while.
@@ -205,6 +261,8 @@ func restartAll(t *testing.T, w *world) {
 	for n := byte(10); n <= 12; n++ {
 		before[n] = started(t, w, n)
 	}
+	timeline, _ := promoted(t, w, now)
+	clients := startLoad(t, w, 12, 11)
 	writer := startWriter(t, w, 5433)
 	w.must(t, "pg", "restart", "pg-test", "--all", "--yes", "pg-test")
 	writer.resumes(t, 30*time.Second)
@@ -220,9 +278,15 @@ func restartAll(t *testing.T, w *world) {
 	if r := w.must(t, "status"); !strings.Contains(r.out, "backup: none here") {
 		t.Errorf("status does not say that the new leader has no backup:\n%s", r.out)
 	}
-	if leader(t, w) == now {
+	next := leader(t, w)
+	if next == now {
 		t.Error("the leader restarted without handing over")
 	}
+	after, at := promoted(t, w, next)
+	if after != timeline+1 {
+		t.Errorf("timeline %d became %d, which is not one switchover", timeline, after)
+	}
+	clients.stop(t).onlyAround(t, at, 20*time.Second)
 	for n := byte(10); n <= 12; n++ {
 		if started(t, w, n) == before[n] && n == now {
 			t.Errorf("%s did not restart", member(n))
@@ -252,14 +316,49 @@ func switchTo(t *testing.T, w *world) {
 	whole(t, w, 3)
 }
 
-// pausedCluster kills the leader's server while Patroni is told to leave the
-// cluster alone.
+// designated names each of the replicas in turn as the one that confirms
+// commits: with pg_rpo 0 the leader waits for that one, and for no other.
+func designated(t *testing.T, w *world) {
+	now := leader(t, w)
+	next := func(n byte) byte { return 10 + (n-10+1)%3 }
+	for _, standby := range []byte{next(now), next(next(now))} {
+		other := 10 + 11 + 12 - now - standby
+		roles := map[byte]string{now: "primary", standby: "standby", other: "replica"}
+		w.inventory(t, inRoles(t, ofMembers("", "", "10", "11", "12"), roles)+"    pg_rpo: 0\n")
+		w.must(t, "pgsql", "-l", "pg-test")
+		want := []string{member(standby) + "|sync", member(other) + "|async"}
+		slices.Sort(want)
+		eventually(t, 30*time.Second, member(standby)+" to confirm commits", func() error {
+			got := w.query(t, now, "postgres", "select application_name, sync_state from pg_stat_replication order by 1")
+			if got != strings.Join(want, "\n") {
+				return fmt.Errorf("the leader says %q", got)
+			}
+			return nil
+		})
+	}
+	w.settled(t)
+}
+
+// pausedCluster has the inventory pause the cluster and no longer, and then
+// kills the leader's server while a command tells Patroni to leave it alone.
 func pausedCluster(t *testing.T, w *world) {
 	now := leader(t, w)
-	w.must(t, "pg", "pause", "pg-test")
-	if r := w.must(t, "pg", "list"); !strings.Contains(r.out, "paused") {
-		t.Errorf("pg list does not say so:\n%s", r.out)
+	paused := func(want bool) {
+		t.Helper()
+		listed := w.must(t, "pg", "list").out
+		maintained := w.on(t, now, "patronictl -c /etc/patroni/patroni.yml list")
+		if strings.Contains(listed, "paused") != want || strings.Contains(maintained, "Maintenance mode: on") != want {
+			t.Errorf("paused is not %v:\n%s\n%s", want, listed, maintained)
+		}
 	}
+	for _, mode := range []string{"pause", "default"} {
+		w.inventory(t, ofMembers("", "", "10", "11", "12")+"    patroni_mode: "+mode+"\n")
+		w.must(t, "pgsql", "-l", "pg-test")
+		paused(mode == "pause")
+		w.settled(t)
+	}
+	w.must(t, "pg", "pause", "pg-test")
+	paused(true)
 	w.on(t, now, "kill -9 $(head -1 /pg/data/postmaster.pid)")
 	time.Sleep(10 * time.Second)
 	for n := byte(10); n <= 12; n++ {

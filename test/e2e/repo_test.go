@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,21 +11,39 @@ import (
 	"time"
 )
 
+// repositoryParts turn off what Debian does not carry, or what is not looked at here.
+var repositoryParts = []string{"grafana_enabled: false", "vlogs_enabled: false", "vtraces_enabled: false", "vmetrics_enabled: false",
+	"vmalert_enabled: false", "alertmanager_enabled: false", "blackbox_enabled: false", "dns_enabled: false"}
+
+// noNetwork is a cluster on the host that is to have no network.
+const noNetwork = `
+etcd: { hosts: { NET.12: { etcd_seq: 1 } }, vars: { etcd_cluster: etcd } }
+pg-meta: { hosts: { NET.12: { pg_seq: 1, pg_role: primary } }, vars: { pg_cluster: pg-meta } }
+`
+
+// online are the hosts beside it.
+var online = []string{"-l", "infra:nodes"}
+
 // TestRepository builds the deployment's own repository on an infra node, cuts a host
-// off from all others and installs from it, carries it elsewhere, and builds one
-// for dnf out of packages that rpmbuild and createrepo_c made.
+// off from all others and installs from it, carries it to where there is no network
+// and deploys there, and builds one for dnf out of packages that rpmbuild and
+// createrepo_c made.
 func TestRepository(t *testing.T) {
-	w := newBareWorld(t, "10.10.45.0/24", 10, 11)
+	w := newBareWorld(t, "10.10.45.0/24", 10, 11, 12)
 	w.inventory(t, `
 infra: { hosts: { NET.10: { infra_seq: 1 } } }
 nodes: { hosts: { NET.11: { node_packages: [ jq ] } } }
-`, "repo_extra_packages: [ pgvector, etcd-client ]", "grafana_enabled: false", "vlogs_enabled: false", "vtraces_enabled: false",
-		"vmetrics_enabled: false", "vmalert_enabled: false", "alertmanager_enabled: false", "blackbox_enabled: false", "dns_enabled: false")
+`+noNetwork, append(repositoryParts, "repo_extra_packages: [ pgvector, etcd-client ]")...)
 	w.inOrder(t, []scenario{
 		{"unresolvable", unresolvable},
 		{"build and use", buildRepository},
+		{"each tag is its part alone", repositoryTags},
+		{"packages put there by hand", packagesByHand},
 		{"host without network", installOffline},
+		{"a package is tampered with", tamperedPackage},
+		{"host that nobody manages", unmanagedHost},
 		{"offline package", offlinePackage},
+		{"site without network", siteWithoutNetwork},
 		{"killed build", killedBuild},
 		{"dnf", buildForDnf},
 	})
@@ -39,13 +59,13 @@ func unresolvable(t *testing.T, w *world) {
 }
 
 func buildRepository(t *testing.T, w *world) {
-	w.must(t, "deploy")
+	w.must(t, append([]string{"deploy"}, online...)...)
 	w.on(t, 10, "test -e /www/pigsty/repo_complete && ls /www/pigsty/postgresql-17-pgvector_*.deb /www/pigsty/jq_*.deb /www/pigsty/libc6_*.deb")
 	w.on(t, 10, "! find / -xdev -name repo.key | grep .")
 	if out := w.on(t, 11, "apt-cache policy jq"); !strings.Contains(out, w.addr(10)+":80/pigsty") {
 		t.Errorf("the host does not know the repository:\n%s", out)
 	}
-	if r := w.must(t, "plan"); !strings.Contains(r.out, "nothing to do") {
+	if r := w.must(t, append([]string{"plan"}, online...)...); !strings.Contains(r.out, "nothing to do") {
 		t.Errorf("again:\n%s", r.out)
 	}
 	if r := w.must(t, "repo", "diff"); !strings.Contains(r.out, "nothing to do") {
@@ -63,6 +83,85 @@ func (w *world) slowly(t *testing.T, n byte, script string) string {
 		t.Fatalf("on %s: %s: %v", w.addr(n), script, err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// repositoryDamage does harm to something of each part of the repository.
+const repositoryDamage = "rm /www/pigsty/InRelease /www/pigsty.sources /etc/apt/sources.list.d/local.list && chmod 700 /data/nginx && " +
+	"echo '# damage' >>/etc/nginx/nginx.conf && systemctl stop nginx"
+
+// repositoryFinds are the tags of the repository with what each finds of the damage.
+var repositoryFinds = map[string][]string{
+	"repo_dir":     {"dir /data/nginx"},
+	"repo_check":   {"repository /www/pigsty"},
+	"repo_prepare": {"file /etc/apt/sources.list.d/local.list", "package index", "repository /www/pigsty"},
+	"repo_build":   {"repository /www/pigsty"}, "repo_new": {"repository /www/pigsty"}, "repo_upstream": {"repository /www/pigsty"},
+	"repo_remove": {"repository /www/pigsty"}, "repo_add": {"repository /www/pigsty"}, "repo_url_pkg": {"repository /www/pigsty"},
+	"repo_cache": {"repository /www/pigsty"}, "repo_boot_pkg": {"repository /www/pigsty"}, "repo_pkg": {"repository /www/pigsty"},
+	"repo_create": {"repository /www/pigsty"},
+	"repo_use":    {"file /etc/apt/sources.list.d/local.list", "file /www/pigsty.sources", "package index"},
+	"repo_nginx":  {"dir /data/nginx", "file /etc/nginx/nginx.conf", "file /www/pigsty.sources", "unit nginx.service"},
+}
+
+// repositoryTags plans each tag of the repository alone, and applies some.
+func repositoryTags(t *testing.T, w *world) {
+	w.on(t, 10, repositoryDamage)
+	for tag, want := range repositoryFinds {
+		if got := w.found(t, "infra", "-t", tag); !slices.Equal(got, want) {
+			t.Errorf("-t %s finds\n%q, not\n%q", tag, got, want)
+		}
+	}
+	for _, part := range []struct{ tag, has, lacks string }{
+		{"repo_create", "test -e /www/pigsty/InRelease", "test -e /etc/apt/sources.list.d/local.list"},
+		{"repo_use", "test -e /etc/apt/sources.list.d/local.list", "systemctl -q is-active nginx"},
+		{"repo_nginx", "systemctl -q is-active nginx", "grep damage /etc/nginx/nginx.conf"},
+	} {
+		w.must(t, "infra", "-t", part.tag)
+		w.on(t, 10, part.has+" && ! "+part.lacks)
+		if got := w.found(t, "infra", "-t", part.tag); len(got) > 0 {
+			t.Errorf("-t %s has left %q", part.tag, got)
+		}
+	}
+	w.settled(t, online...)
+}
+
+// packagesByHand puts a package into the repository that no upstream has.
+func packagesByHand(t *testing.T, w *world) {
+	w.on(t, 10, `mkdir -p /root/hand/DEBIAN && printf 'Package: hand\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: made by hand\n' >/root/hand/DEBIAN/control &&
+dpkg-deb --build /root/hand /www/pigsty/hand.deb`)
+	if r := w.must(t, "plan", "infra", "-t", "repo"); !strings.Contains(r.out, "put there by hand: hand.deb") {
+		t.Errorf("the plan does not say what is there:\n%s", r.out)
+	}
+	w.must(t, "infra", "-t", "repo_create")
+	w.slowly(t, 11, "apt-get update -q && apt-get install -q -y hand")
+	w.must(t, "repo", "update", "-y")
+	w.on(t, 10, "test -e /www/pigsty/hand.deb && grep -qx 'Package: hand' /www/pigsty/Packages")
+}
+
+// tamperedPackage changes a package where it is served. The next build mends it.
+func tamperedPackage(t *testing.T, w *world) {
+	w.on(t, 10, "cd /www/pigsty && f=$(ls etcd-client_*.deb) && cp $f /root/changed && printf x >>/root/changed && mv /root/changed $f")
+	out := w.on(t, 11, "rm -f /var/cache/apt/archives/etcd-client_*; ! apt-get install -q -y --reinstall -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/local.list "+
+		"-o Dir::Etc::sourceparts=/dev/null etcd-client 2>&1")
+	if !strings.Contains(out, "unexpected size") && !strings.Contains(out, "Hash Sum mismatch") {
+		t.Errorf("apt does not say what is wrong:\n%s", out)
+	}
+	w.must(t, "infra", "-t", "repo_create")
+	w.on(t, 11, "apt-get install -q -y --reinstall -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/local.list -o Dir::Etc::sourceparts=/dev/null etcd-client")
+}
+
+// unmanagedHost has a host use the repository by the file that is served for that,
+// and fetches by domain what others do.
+func unmanagedHost(t *testing.T, w *world) {
+	w.slowly(t, 12, "mkdir /root/apt && mv /etc/apt/sources.list /root/apt/ && curl -fsSo /etc/apt/sources.list.d/pigsty.sources http://"+w.addr(10)+"/pigsty.sources && "+
+		"apt-get update -q -o APT::Update::Error-Mode=any && apt-get install -q -y hand && apt-get purge -q -y hand && rm /etc/apt/sources.list.d/pigsty.sources && mv /root/apt/sources.list /etc/apt/")
+	c := w.browser(t, 10)
+	if text := w.get(t, c, "https://i.pigsty/pigsty/InRelease", 200); !strings.Contains(text, "BEGIN PGP SIGNED MESSAGE") {
+		t.Errorf("the index has no signature:\n%s", text)
+	}
+	key := w.get(t, c, "https://i.pigsty/pigsty/pigsty.asc", 200)
+	if text := w.get(t, c, "https://i.pigsty/pigsty.sources", 200); !strings.Contains(text, strings.Split(key, "\n")[3]) {
+		t.Errorf("it is not about the key\n%s:\n%s", key, text)
+	}
 }
 
 // installOffline leaves a host nothing but the repository.
@@ -85,6 +184,30 @@ func offlinePackage(t *testing.T, w *world) {
 	if out := w.on(t, 10, "cd /root && ! "+unpack+"pkg.tgz 2>&1"); !strings.Contains(out, "give --replace to put this one in its place") {
 		t.Errorf("unpacked again:\n%s", out)
 	}
+}
+
+// siteWithoutNetwork deploys on a host that reaches nothing beyond its own network,
+// out of an offline package and nothing else: a deployment with keys of its own. Its
+// sources are those that it came with.
+func siteWithoutNetwork(t *testing.T, w *world) {
+	w.on(t, 10, "cp /root/pkg.tgz /www/pkg.tgz")
+	w.on(t, 12, "cd /root && curl -fsSO http://"+w.addr(10)+"/pkg.tgz && ip route del default && rm -f /var/cache/apt/archives/*.deb && "+
+		"grep -q '^deb http' /etc/apt/sources.list && ! apt-get update -q -o APT::Update::Error-Mode=any")
+	w.on(t, 12, "cd /root && tar xzf pkg.tgz bin/pigsty && bin/pigsty repo unpack pkg.tgz")
+	away := *w
+	away.dir = filepath.Join(w.box.Dir(), "away")
+	if err := os.MkdirAll(away.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	away.inventory(t, "infra: { hosts: { NET.12: { infra_seq: 1 } } }"+noNetwork, append(repositoryParts, "admin_ip: "+w.addr(12))...)
+	r := away.must(t, "deploy")
+	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
+	away.settled(t)
+	if got := away.query(t, 12, "postgres", "SELECT NOT pg_is_in_recovery()"); got != "t" {
+		t.Errorf("there is no primary: %q", got)
+	}
+	w.on(t, 12, "! ip route | grep ^default && rm /root/pkg.tgz && curl -fsS -o /dev/null http://"+w.addr(12)+"/pigsty/InRelease")
+	w.on(t, 10, "rm /www/pkg.tgz")
 }
 
 // killedBuild kills the agent in the middle of building anew: what is served is
@@ -170,6 +293,8 @@ func buildForDnf(t *testing.T, w *world) {
 	slices.Sort(missing)
 	w.on(t, 11, "rm -r /srv/upstream /root/upstream /root/rpmbuild/RPMS")
 	w.slowly(t, 11, strings.Replace(makeUpstream, "NAMES", strings.Join(slices.Compact(missing), " "), 1))
+	// Another repository does not answer, and is not to be done without for dnf.
+	w.on(t, 11, `printf "[gone]\nname=gone\nbaseurl=http://127.0.0.1:9/\nskip_if_unavailable=0\n" >/etc/yum.repos.d/gone.repo && ! dnf -q --refresh makecache`)
 	w.must(t, "infra", "-t", "repo")
 	w.must(t, "node", "-t", "node_repo")
 	for _, args := range [][]string{{"plan", "infra", "-t", "repo"}, {"plan", "node", "-t", "node_repo"}, {"repo", "diff"}} {
@@ -180,7 +305,11 @@ func buildForDnf(t *testing.T, w *world) {
 	if out := w.on(t, 11, "rpm -K --define '_pkgverify_level all' /www/pigsty/*.rpm && dnf -y --disablerepo='*' --enablerepo=local install sample-app && rpm -q sample-app sample-lib"); !strings.Contains(out, "sample-app-1.4~rc2-1.el9.noarch") {
 		t.Error(out)
 	}
+	w.on(t, 11, "rm /etc/yum.repos.d/gone.repo")
 	w.on(t, 11, "dnf -y remove sample-app sample-lib")
+	// The same by the file that is served for hosts that nobody manages.
+	w.on(t, 11, "sed 's|http://[^/ ]*/|file:///www/|g' /www/pigsty.repo >/etc/yum.repos.d/other.repo && dnf -y --disablerepo='*' --enablerepo=pigsty install sample-app && "+
+		"dnf -y remove sample-app sample-lib && rm /etc/yum.repos.d/other.repo")
 	for name, change := range map[string]string{
 		"package": "for f in sample-app-*.rpm; do printf x >>$f; done",
 		"index":   "createrepo_c -q --update .",

@@ -15,7 +15,7 @@ import (
 )
 
 // backedByMinIO is a cluster that keeps its backups in object storage, as the
-// documentation declares it.
+// documentation declares it, and another that is to become a copy of it.
 const backedByMinIO = `
 etcd: { hosts: { NET.10: { etcd_seq: 1 } }, vars: { etcd_cluster: etcd } }
 minio: { hosts: { NET.10: { minio_seq: 1 } }, vars: { minio_cluster: minio } }
@@ -27,12 +27,15 @@ pg-test:
     pg_cluster: pg-test
     pg_databases: [ { name: test } ]
     pgbackrest_method: minio
+pg-copy:
+  hosts: { NET.12: { pg_seq: 1, pg_role: primary } }
+  vars: { pg_cluster: pg-copy, pg_replication_password: Replicator.Copy, pgbackrest_method: minio }
 `
 
 // TestS3 keeps the backups of a cluster in MinIO that was packaged here.
 func TestS3(t *testing.T) {
 	packages := builtPackages(t, "minio", "mcli")
-	w := newWorld(t, "10.10.55.0/24", 10, 11)
+	w := newWorld(t, "10.10.55.0/24", 10, 11, 12)
 	net := strings.TrimSuffix(w.addr(0), ".0")
 	w.inventory(t, backedByMinIO, `node_etc_hosts: [ "`+net+`.10 sss.pigsty" ]`)
 	w.must(t, "node")
@@ -47,6 +50,8 @@ func TestS3(t *testing.T) {
 		{"restore to a time", restoreFromS3},
 		{"the new leader has the backups", backupsAfterFailover},
 		{"storage is down", storageDown},
+		{"all hosts are lost", lostCluster},
+		{"a copy of a cluster", copyOfCluster},
 	})
 }
 
@@ -224,5 +229,115 @@ func storageDown(t *testing.T, w *world) {
 		}
 		return nil
 	})
+	w.settled(t)
+}
+
+// archivedAll waits until everything that the leader has written is archived.
+func archivedAll(t *testing.T, w *world) {
+	t.Helper()
+	now := leader(t, w)
+	last, _, _ := strings.Cut(w.query(t, now, "postgres", "select pg_walfile_name(pg_current_wal_insert_lsn()); select pg_switch_wal()"), "\n")
+	eventually(t, time.Minute, last+" is archived", func() error {
+		if got := w.query(t, now, "postgres", "select last_archived_wal from pg_stat_archiver"); got < last {
+			return errors.New("the last is " + got)
+		}
+		return nil
+	})
+}
+
+// storageSecrets are what nothing shows of the repository.
+var storageSecrets = []string{"S3User.Backup", "cipher-pass="}
+
+// previewed returns what the preview of a restore says, which has no secrets.
+func previewed(t *testing.T, w *world, args ...string) string {
+	t.Helper()
+	plan := w.must(t, append(args, "--plan")...)
+	for _, secret := range storageSecrets {
+		if strings.Contains(plan.out, secret) {
+			t.Errorf("the preview shows %s:\n%s", secret, plan.out)
+		}
+	}
+	return plan.out
+}
+
+// lostCluster deploys a cluster anew of which nothing is left but its backups, and
+// has them restored.
+func lostCluster(t *testing.T, w *world) {
+	fill(t, w, "lost")
+	archivedAll(t, w)
+	w.must(t, "pgsql-rm", "-l", "pg-test", "-e", "pg_rm_pkg=false", "--yes", "pg-test")
+	if r := w.pigsty(t, "pgsql", "-l", "pg-test"); r.status == 0 || !strings.Contains(r.out, "`pigsty pgsql-pitr -l pg-test --latest` restores what it had") {
+		t.Fatalf("the new cluster takes the stanza of the lost one: status %d\n%s", r.status, r.out)
+	}
+	args := []string{"pgsql-pitr", "-l", "pg-test", "--latest", "--yes", "pg-test"}
+	plan := previewed(t, w, args...)
+	for _, said := range []string{"stanza pg-test in the repository minio (s3, ", "of another database cluster", "lost      everything that pg-test has now"} {
+		if !strings.Contains(plan, said) {
+			t.Errorf("the preview does not say %q:\n%s", said, plan)
+		}
+	}
+	r := w.must(t, args...)
+	t.Logf("restored in %s", r.took.Round(100*time.Millisecond))
+	restored(t, w, "lost")
+	w.must(t, "pg", "backup", "pg-test", "--type", "full")
+	if types, _ := backupInfo(t, w, 11); !strings.HasPrefix(strings.Join(types, " "), "full") || types[len(types)-1] != "full" || len(types) < 3 {
+		t.Errorf("backups %q: the old and the new are in one stanza", types)
+	}
+	w.settled(t)
+}
+
+// sourceMarks is what a cluster that is copied would show of the copy: whose its
+// stanza is, its backups, and the timelines in its archive.
+func sourceMarks(t *testing.T, w *world) string {
+	t.Helper()
+	return w.on(t, 10, `for kind in archive backup; do mcli cat sss/pgsql/pgbackrest/$kind/pg-test/$kind.info | md5sum; done
+mcli find sss/pgsql/pgbackrest/archive/pg-test --name '*.history*'`)
+}
+
+// copyOfCluster makes one cluster a copy of another, and makes the copy again:
+// what its own archive has from the first time is not in the way. The second time
+// the repository is named, too.
+func copyOfCluster(t *testing.T, w *world) {
+	const another = `{"type": "s3", "s3_endpoint": "sss.pigsty", "s3_region": "us-east-1", "s3_bucket": "pgsql", "s3_key": "pgbackrest",
+"s3_key_secret": "S3User.Backup", "s3_uri_style": "path", "path": "/pgbackrest", "storage_port": "9000", "storage_ca_file": "/etc/pki/ca.crt",
+"cipher_type": "aes-256-cbc", "cipher_pass": "pgBackRest"}`
+	fulls := func() int {
+		return strings.Count(w.on(t, 12, "cd /; sudo -u postgres pgbackrest --stanza=pg-copy --output=json info"), `"type":"full"`)
+	}
+	before, had := sourceMarks(t, w), fulls()
+	for _, again := range []bool{false, true} {
+		table, target := "copied", `{"cluster": "pg-test"}`
+		if again {
+			table, target = "copied_again", `{"cluster": "pg-test", "repo": `+another+`}`
+		}
+		fill(t, w, table)
+		archivedAll(t, w)
+		args := []string{"pgsql-pitr", "-l", "pg-copy", "-e", `{"pg_pitr": ` + target + `}`, "--yes", "pg-copy"}
+		plan := previewed(t, w, args...)
+		for _, said := range []string{"source    stanza pg-test in the repository ", "(s3, bucket pgsql at sss.pigsty", "lost      everything that pg-copy has now", "archives  to its own stanza pg-copy in the repository minio"} {
+			if !strings.Contains(plan, said) {
+				t.Errorf("the preview does not say %q:\n%s", said, plan)
+			}
+		}
+		r := w.must(t, args...)
+		t.Logf("copied in %s", r.took.Round(100*time.Millisecond))
+		if got := w.query(t, 12, "test", "select count(*) from "+table); got != "1000" {
+			t.Errorf("the copy has %s rows of %s", got, table)
+		}
+		w.query(t, 12, "test", "drop table "+table)
+		w.must(t, "pg", "backup", "pg-copy", "--type", "full")
+		if got := w.on(t, 12, "ls /pg/conf; cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o '[S]3User.Backup' | head -1"); strings.Contains(got, "pitr.conf") || strings.Contains(got, "look-") || strings.Contains(got, "S3User") {
+			t.Errorf("secrets of the source are left: %s", got)
+		}
+		if got := w.query(t, leader(t, w), "test", "select count(*) from "+table); got != "1000" {
+			t.Errorf("the source has %s rows of %s", got, table)
+		}
+	}
+	if after := sourceMarks(t, w); after != before {
+		t.Errorf("the source's stanza changed:\n%s\nwas\n%s", after, before)
+	}
+	if got := fulls(); had == 0 || got != had+2 {
+		t.Errorf("the stanza of the copy had %d backups, and has %d: not those of before and of both times", had, got)
+	}
 	w.settled(t)
 }

@@ -31,14 +31,14 @@ func (i *instance) alertmanager(b *plan.Builder) {
 	b = b.Tag("alertmanager").Given(alertmanagerPackages...)
 	config, launch := b.Tag("alertmanager_config"), b.Tag("alertmanager_launch")
 	v := service{Name: "alertmanager", Description: "Alertmanager", User: "prometheus", Port: i.AlertmanagerPort, Options: i.AlertmanagerOptions,
-		Program: called(config, "alertmanager", "prometheus-alertmanager"), Paths: []string{below("alertmgr")}}
+		Program: called(config, "alertmanager", "prometheus-alertmanager"), Paths: []string{below("alertmgr")},
+		Peers: i.peers(), Listen: i.sockets(i.AlertmanagerPort)}
 
 	config.Add(resource.NewFile(alertConfig, i.alertConfig(), resource.OwnedBy("prometheus", groupName), resource.Mode(0o640),
 		resource.Hidden(), resource.Yielding(module.Managed), resource.CheckedBy("amtool", "check-config", "%s")))
 
-	v.Arguments = append(listening("--web.listen-address=", i.listen(i.AlertmanagerPort)),
-		"--config.file="+alertConfig, "--storage.path="+home+"/alertmgr",
-		"--web.external-url=http://"+i.home().Domain+"/alertmgr", "--web.route-prefix=/")
+	v.Arguments = []string{"--web.systemd-socket", "--config.file=" + alertConfig, "--storage.path=" + home + "/alertmgr",
+		"--web.external-url=http://" + i.home().Domain + "/alertmgr", "--web.route-prefix=/"}
 	var peers []string
 	for _, other := range instances(i.site) {
 		if other.Host != i.Host && other.AlertmanagerEnabled {

@@ -18,7 +18,8 @@ func (i *instance) blackbox(b *plan.Builder) {
 	config.After(config.ID("link " + program)).Add(resource.NewFile(blackboxConfig, render("blackbox.yml.tmpl", map[string]any{"CA": caFile}),
 		resource.CheckedBy(program, "--config.check", "--config.file=%s")))
 	v := service{Name: "blackbox_exporter", Description: "blackbox_exporter", User: "prometheus", Program: program, Port: i.BlackboxPort, Ambient: "CAP_NET_RAW",
-		Arguments: append(listening("--web.listen-address=", i.listen(i.BlackboxPort)), "--config.file="+blackboxConfig, "--log.level=warn"),
+		Peers: i.peers(), Listen: i.sockets(i.BlackboxPort),
+		Arguments: []string{"--web.systemd-socket", "--web.external-url=http://" + i.self(i.BlackboxPort), "--config.file=" + blackboxConfig, "--log.level=warn"},
 		Options:   i.BlackboxOptions}
 	v.add(i, config, launch, blackboxConfig)
 	strangers(launch, "prometheus-blackbox-exporter")

@@ -10,6 +10,8 @@ import (
 
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
+	"pigsty/internal/module/node"
+	"pigsty/internal/resource"
 )
 
 // check finds infra nodes without a number or with the same one, and sites of
@@ -23,6 +25,13 @@ func check(s *module.Site) diag.List {
 				"host "+h.Name()+" of group infra has no infra_seq", "give each infra node its own infra_seq, from 1")
 		}
 	}
+	var builders []*module.Host
+	for _, i := range instances(s) {
+		if i.RepoEnabled {
+			builders = append(builders, i.Host)
+		}
+	}
+	node.CheckModules(s, &l, builders, "repo_modules", "node")
 	numbers := map[int]*instance{}
 	seen := map[diag.Pos]bool{}
 	for _, i := range instances(s) {
@@ -82,13 +91,42 @@ func isPort(text string) bool {
 	return err == nil && n > 0 && n < 65536
 }
 
-// advise warns of passwords that everybody can look up.
+// advise warns of passwords that everybody can look up, and of a portal that a
+// firewall closes.
 func advise(s *module.Site) diag.List {
+	var l diag.List
 	var hosts []*module.Host
 	for _, i := range instances(s) {
 		if i.GrafanaEnabled {
 			hosts = append(hosts, i.Host)
 		}
+		i.adviseFirewall(&l)
 	}
-	return module.Published(s, hosts, "grafana_admin_password")
+	l.Add(module.Published(s, hosts, "grafana_admin_password")...)
+	return l
+}
+
+// adviseFirewall warns of ports of the portal that are open to the intranet only.
+func (i *instance) adviseFirewall(l *diag.List) {
+	p := module.Params[node.Params](i.Host)
+	if !i.NginxEnabled || p.NodeFirewallMode != resource.FirewallZone {
+		return
+	}
+	var first string
+	var closed []string
+	for _, c := range i.components() {
+		for _, port := range c.ports {
+			if c.name == "nginx" && !slices.Contains(p.NodeFirewallPublicPort, port.number) {
+				first, closed = cmp.Or(first, port.parameter), append(closed, fmt.Sprintf("%s %d", port.parameter, port.number))
+			}
+		}
+	}
+	if len(closed) > 0 {
+		at := i.At(first)
+		if _, written := i.Vars.Get("node_firewall_public_port"); written {
+			at = i.At("node_firewall_public_port")
+		}
+		l.Warn(at, "closed-port", fmt.Sprintf("the portal of %s is closed to all but the intranet where the host has a firewall: "+
+			"node_firewall_public_port lacks %s", i.ip(), module.Enumerate(closed)), "add what is missing there if others are to reach the portal")
+	}
 }

@@ -17,6 +17,7 @@ const (
 	grafanaSources   = "/etc/grafana/provisioning/datasources/pigsty.yml"
 	grafanaProviders = "/etc/grafana/provisioning/dashboards/pigsty.yml"
 	grafanaData      = "/var/lib/grafana"
+	grafanaService   = "grafana-server.service"
 
 	// ownDashboards is where people put dashboards of their own.
 	ownDashboards = "/etc/dashboards"
@@ -31,12 +32,11 @@ func (i *instance) grafana(b *plan.Builder) {
 		return
 	}
 	b = b.Tag("grafana").Given(grafanaPackages...)
-	const unit = "grafana-server.service"
 	wipe := b.Only("grafana_clean")
 	if i.GrafanaClean {
 		wipe = b.Tag("grafana_clean")
 	}
-	stopped := wipe.Add(&resource.UnitAbsent{Name: unit})
+	stopped := wipe.Add(&resource.UnitAbsent{Name: grafanaService})
 	wiped := wipe.After(stopped).Add(&resource.Absent{Path: grafanaData + "/grafana.db", Impact: resource.ImpactDataLoss, Reason: "grafana_clean is asked for"})
 
 	plugins := &resource.Packages{}
@@ -51,16 +51,18 @@ func (i *instance) grafana(b *plan.Builder) {
 		&resource.Dir{Path: "/etc/grafana/provisioning/dashboards", Owner: grafanaOwner},
 		&resource.Dir{Path: ownDashboards, Owner: resource.Owner{User: "grafana", Group: "grafana"}},
 	)
-	readable := []resource.FileOption{resource.OwnedBy("root", "grafana"), resource.Mode(0o640)}
-	b.Tag("grafana_config").Add(resource.NewFile(grafanaConfig, i.grafanaFile(), append(readable,
-		resource.Keeping(module.Managed), resource.Masking("admin_password =", "url ="))...))
-	b.Tag("grafana_provision", "add_ds").Add(resource.NewFile(grafanaSources, render("datasources.yml.tmpl", i.dataSources()),
-		append(readable, resource.Masking("secureJsonData:"))...))
+	b.Tag("grafana_config").Add(resource.NewFile(grafanaConfig, i.grafanaFile(), resource.OwnedBy("root", "grafana"), resource.Mode(0o640),
+		resource.Keeping(module.Managed), resource.Masking("admin_password =", "url =")))
+	b.Tag("grafana_provision", "add_ds").Add(i.sourcesFile(nil))
 	b.Tag("grafana_provision", "dashboard_sync").Add(resource.NewFile(grafanaProviders, render("dashboards.yml.tmpl", map[string]any{"Pigsty": home + "/dashboards", "Own": ownDashboards})))
 	i.dashboards(b.Tag("grafana_provision", "dashboard_sync"))
 
-	b.Tag("grafana_launch", "grafana_clean").After(wiped).Add(&resource.Unit{Name: unit, Enabled: true, Running: true,
-		RestartOn: []string{grafanaConfig, grafanaSources, grafanaProviders}})
+	b.Tag("grafana_launch", "grafana_clean").After(wiped).Add(grafanaUnit())
+}
+
+func grafanaUnit() *resource.Unit {
+	return &resource.Unit{Name: grafanaService, Enabled: true, Running: true,
+		RestartOn: []string{grafanaConfig, grafanaSources, grafanaProviders}}
 }
 
 // grafanaFile returns Grafana's settings. Nobody sees anything without a login.
@@ -98,9 +100,15 @@ type source struct {
 	Password             string // as YAML
 }
 
+// sourcesFile returns the file that says where Grafana reads from.
+func (i *instance) sourcesFile(gone []*module.Host) *resource.File {
+	return resource.NewFile(grafanaSources, render("datasources.yml.tmpl", i.dataSources(gone)),
+		resource.OwnedBy("root", "grafana"), resource.Mode(0o640), resource.Masking("secureJsonData:"))
+}
+
 // dataSources returns where Grafana reads from: what the node stores, and every
-// database of the deployment.
-func (i *instance) dataSources() []source {
+// database of the deployment but for those on hosts that are gone.
+func (i *instance) dataSources(gone []*module.Host) []source {
 	var out []source
 	web := func(on bool, name, uid, kind, url string, options ...string) {
 		if on {
@@ -129,6 +137,9 @@ func (i *instance) dataSources() []source {
 			databases[d.Name] = d.State != "absent" && d.RegisterDatasource
 		}
 		for _, m := range c.Members {
+			if slices.Contains(gone, m.Host) {
+				continue
+			}
 			for _, name := range slices.Sorted(maps.Keys(databases)) {
 				if id := m.Instance() + "." + name; databases[name] {
 					out = append(out, source{Name: id, UID: id, Type: "postgres", URL: at(m.Host.Name(), m.Params.PgPort),

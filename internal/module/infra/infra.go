@@ -166,6 +166,39 @@ func (i *instance) intranet() []string {
 	return module.Params[node.Params](i.Host).NodeFirewallIntranet
 }
 
+// peers are whom programs without a login of their own talk to: the intranet and
+// the infra nodes. Those of the node itself come by its own address.
+func (i *instance) peers() []string {
+	out := slices.Clone(i.intranet())
+	for _, other := range instances(i.site) {
+		out = append(out, other.ip())
+	}
+	return addressed(out)
+}
+
+// everyone are the peers of what collects from nodes, or nodes send to.
+func (i *instance) everyone() []string {
+	return addressed(append(node.Trusted(i.site, i.Host), i.ip()))
+}
+
+// addressed returns those of words that are addresses or networks.
+func addressed(words []string) []string {
+	return slices.DeleteFunc(words, func(word string) bool {
+		_, noAddress := netip.ParseAddr(word)
+		_, noNetwork := netip.ParsePrefix(word)
+		return noAddress != nil && noNetwork != nil
+	})
+}
+
+// sockets returns where systemd listens on port for a program of the node.
+func (i *instance) sockets(port int) []string {
+	list := i.listen(port)
+	for n := range list {
+		list[n] = strings.TrimPrefix(list[n], ":")
+	}
+	return list
+}
+
 // limit returns how many files a unit that wants n may have open.
 func (i *instance) limit(n int) int {
 	if most := i.Facts.MaxFiles; most > 0 {

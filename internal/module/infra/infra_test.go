@@ -67,6 +67,61 @@ func TestRegistration(t *testing.T) {
 	moduletest.Golden(t, "two.registration", out.String())
 }
 
+// TestOutside checks that what watches nodes, or hears from them, talks to those
+// outside of the intranet, from when they are registered, and nothing else does.
+func TestOutside(t *testing.T) {
+	s := site(t, "outside")
+	const node = "203.0.113.7"
+	var talk []string
+	for _, step := range own(Module().Plays[0].Steps(s, s.Hosts())) {
+		f, ok := step.Resource.(*resource.File)
+		if !ok || !strings.Contains(string(f.Content()), "IPAddressDeny=any\n") {
+			continue
+		}
+		if strings.Contains(string(f.Content()), " "+node) {
+			talk = append(talk, f.Path)
+		}
+	}
+	filters := []string{"/etc/systemd/system/vmetrics.service.d/pigsty.conf", "/etc/systemd/system/vlogs.service.d/pigsty.conf"}
+	if !slices.Equal(talk, filters) {
+		t.Errorf("%v talk to %s, not %v", talk, node, filters)
+	}
+	var written []string
+	for _, step := range registration(s, "NODE", []*module.Host{s.Host(node)}, module.Registers) {
+		if f, ok := step.Resource.(*resource.File); ok && slices.Contains(filters, f.Path) {
+			written = append(written, f.Path)
+		}
+	}
+	if !slices.Equal(written, filters) {
+		t.Errorf("registration of %s writes %v", node, written)
+	}
+}
+
+// TestTags pins which steps of its own each tag of a play selects.
+func TestTags(t *testing.T) {
+	s := site(t, "one")
+	var out strings.Builder
+	for _, play := range Module().Plays {
+		steps := play.Steps(s, s.Hosts())
+		for _, tag := range slices.Concat(tags, removeTags) {
+			if !slices.Contains(play.Tags, tag) {
+				continue
+			}
+			graph, err := plan.Arrange(steps, []string{tag})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, step := range own(graph.Steps) {
+				keys = append(keys, step.Resource.Key())
+			}
+			slices.Sort(keys)
+			out.WriteString("== " + play.Name + " -t " + tag + "\n" + strings.Join(append(keys, ""), "\n"))
+		}
+	}
+	moduletest.Golden(t, "one.tags", out.String())
+}
+
 // TestClean checks that data is deleted only by those who ask for it.
 func TestClean(t *testing.T) {
 	s := site(t, "one")

@@ -40,16 +40,31 @@ func (i *instance) nginx(b *plan.Builder) {
 	}
 	all := b.Tag("nginx")
 	b = all.Given(nginxPackages...)
-	i.nginxDirectories(b.Tag("nginx_dir"))
+	i.nginxDirectories(i.serving(b.Tag("nginx_dir")))
 	i.nginxCertificate(b.Tag("nginx_cert"))
 	i.nginxSites(b.Tag("nginx_config"))
 	i.haproxyPages(b.Tag("nginx_config", "haproxy_register", "add_proxy"))
 	i.pages(b.Tag("nginx_static"))
-	b.Tag("nginx_launch", "nginx_reload").Add(nginxUnit())
+	unit := nginxUnit()
+	if i.Facts.Family == "rpm" { // SELinux lets it pass nothing on otherwise
+		connect := &resource.SELinuxBoolean{Name: "httpd_can_network_connect"}
+		b.Tag("nginx_config").Add(connect)
+		unit.After = []string{connect.Key()}
+	}
+	i.serving(b.Tag("nginx_launch", "nginx_reload")).Add(unit)
 	i.certbot(all.Tag("nginx_certbot").Given(certbotPackages...))
 	if i.NginxExporterEnabled {
 		i.nginxExporter(all.Tag("nginx_exporter").Given(exporterPackages...))
 	}
+}
+
+// serving returns b for what it takes to serve the repository: nginx with the
+// site of the start page.
+func (i *instance) serving(b *plan.Builder) *plan.Builder {
+	if !i.RepoEnabled {
+		return b
+	}
+	return b.Tag("repo_nginx")
 }
 
 func nginxUnit() *resource.Unit {
@@ -92,7 +107,7 @@ func (i *instance) nginxCertificate(b *plan.Builder) {
 	for _, other := range instances(i.site) {
 		ips = append(ips, other.ip())
 	}
-	b.Tag("nginx_cert_issue", "nginx_cert_copy").Add(&resource.Cert{
+	i.serving(b.Tag("nginx_cert_issue", "nginx_cert_copy")).Add(&resource.Cert{
 		CertPath: nginxCerts + "/pigsty.crt", KeyPath: nginxCerts + "/pigsty.key",
 		CommonName: "pigsty", DNSNames: unique(names...), IPs: addresses(ips...),
 		Organization: []string{"pigsty"}, Units: []string{"nginx"}, Owner: nginxOwner, KeyMode: 0o640,
@@ -105,8 +120,17 @@ func (i *instance) nginxCertificate(b *plan.Builder) {
 			live := "/etc/letsencrypt/live/" + s.Certbot
 			cert.Prefer, key.Prefer = live+"/fullchain.pem", live+"/privkey.pem"
 		}
-		b.Tag("nginx_cert_copy", "nginx_certbot").Add(cert, key)
+		i.forSite(b.Tag("nginx_cert_copy", "nginx_certbot"), s).Add(cert, key)
 	}
+}
+
+// forSite is serving for what belongs to s, of which the start page's serves the
+// repository.
+func (i *instance) forSite(b *plan.Builder, s portalSite) *plan.Builder {
+	if s.name != "home" {
+		return b
+	}
+	return i.serving(b)
 }
 
 // certbot requests the certificates that sites name, when certbot_sign says so.
@@ -128,7 +152,7 @@ func (i *instance) certbot(b *plan.Builder) {
 
 // nginxSites adds nginx's own configuration, the passwords, and a file for each site.
 func (i *instance) nginxSites(b *plan.Builder) {
-	b.Add(
+	i.serving(b).Add(
 		resource.NewFile(nginxConfig, render("nginx.conf.tmpl", map[string]any{"Files": i.limit(65535)}),
 			resource.Keeping(module.Managed), resource.CheckedBy("nginx", "-t", "-q", "-c", "%s")),
 		resource.NewFile(nginxDropin, render("nginx.service.tmpl", map[string]any{"Files": i.limit(65535)})),
@@ -139,7 +163,7 @@ func (i *instance) nginxSites(b *plan.Builder) {
 		prune.Keep = append(prune.Keep, s.name+".conf")
 		file := resource.NewFile(nginxSites+"/"+s.name+".conf", i.siteFile(s),
 			resource.CheckedWithin(nginxTest, "nginx", "-t", "-q", "-c", "%s"))
-		b.After(b.ID("cert "+nginxCerts+"/pigsty.crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".key")).
+		i.forSite(b, s).After(b.ID("cert "+nginxCerts+"/pigsty.crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".crt"), b.ID("link "+nginxCerts+"/"+s.Domain+".key")).
 			After(i.proxyIDs(b, s)...).Add(file)
 	}
 	b.Tag("nginx_clean").Add(prune)
@@ -200,7 +224,7 @@ func (i *instance) pageFiles(name string, page haproxyPage) []*resource.File {
 
 // nginxExporter adds what turns nginx's status page into metrics.
 func (i *instance) nginxExporter(b *plan.Builder) {
-	v := service{Name: "nginx_exporter", Description: "nginx-prometheus-exporter", User: "prometheus", Port: i.NginxExporterPort, NoReload: true,
+	v := service{Name: "nginx_exporter", Description: "nginx-prometheus-exporter", User: "prometheus", Port: i.NginxExporterPort, NoReload: true, Peers: i.peers(),
 		Needs:   []string{"unit nginx.service"}, // old ones end where it does not answer
 		Program: called(b, "nginx_exporter", "prometheus-nginx-exporter"),
 		Arguments: append(listening("--web.listen-address=", i.listen(i.NginxExporterPort)),

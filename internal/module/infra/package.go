@@ -43,6 +43,9 @@ func (i *instance) packages(b *plan.Builder) {
 		}
 	}
 	b.Tag("infra_pkg", "infra_pkg_yum").Add(list)
+	if i.NginxEnabled && i.RepoEnabled {
+		b.Tag("repo_nginx").Add(&resource.Packages{Items: []resource.PackageItem{anyOf(nginxPackages, "nginx_enabled")}})
+	}
 }
 
 // anyOf is the first of names that the host's repositories offer, wanted by a parameter.

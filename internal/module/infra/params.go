@@ -44,9 +44,9 @@ type Params struct {
 	RepoEndpoint      string       `param:"repo_endpoint" default:"http://${admin_ip}:80" level:"global" group:"REPO" doc:"Where nodes reach the repositories."`
 	RepoRemove        bool         `param:"repo_remove" default:"true" level:"global/arg" group:"REPO" doc:"Whether repository files that are there already are moved out of the way on the node that builds."`
 	RepoModules       string       `param:"repo_modules" default:"infra,node,pgsql" level:"global/arg" group:"REPO" doc:"Upstream repositories to build from, by module name, separated by commas."`
-	RepoUpstream      []Upstream   `param:"repo_upstream" level:"global" group:"REPO" doc:"Upstream repositories. Chosen by operating system unless set."`
-	RepoPackages      []string     `param:"repo_packages" level:"global" group:"REPO" doc:"Packages to download, with everything they need; names and aliases. Chosen by operating system unless set."`
-	RepoExtraPackages []string     `param:"repo_extra_packages" level:"global/cluster/instance" group:"REPO" doc:"Further packages to download. Chosen by operating system unless set."`
+	RepoUpstream      []Upstream   `param:"repo_upstream" level:"global" group:"REPO" doc:"Upstream repositories, each for releases and architectures; none unless set. Base systems come from the repositories that hosts have."`
+	RepoPackages      []string     `param:"repo_packages" level:"global" group:"REPO" doc:"Packages to download with everything they need, names and aliases, besides what the inventory's hosts install."`
+	RepoExtraPackages []string     `param:"repo_extra_packages" level:"global/cluster/instance" group:"REPO" doc:"Further packages to download."`
 	RepoBuild         bool         `param:"repo_build" default:"false" level:"arg" group:"REPO" doc:"Whether the repository is built again with the newest versions. It is built anyway when it lacks something."`
 	RepoURLPackages   []URLPackage `param:"repo_url_packages" default:"[]" level:"global" group:"REPO" doc:"Files to download into the repository."`
 

@@ -2,6 +2,7 @@ package infra
 
 import (
 	"maps"
+	"path"
 	"slices"
 
 	"pigsty/internal/module"
@@ -43,8 +44,11 @@ func registration(s *module.Site, name string, hosts []*module.Host, how module.
 		for _, name := range what {
 			r := registrar{i, plan.NewBuilder(i.Host.Name(), moduleName), name, hosts, how == module.Deregisters}
 			r.targets()
+			r.filters()
 			r.names()
 			r.pages()
+			r.sources()
+			r.ways()
 			out = append(out, r.b.Steps()...)
 		}
 	}
@@ -91,6 +95,25 @@ func (r registrar) targets() {
 		for _, name := range slices.Sorted(maps.Keys(files[kind])) {
 			r.file(b, targetFile(kind, name, files[kind][name]))
 		}
+	}
+}
+
+// filters has the stores talk to hosts that are no part of the intranet.
+func (r registrar) filters() {
+	everyone := r.everyone()
+	if r.module != "NODE" || r.forget || !slices.ContainsFunc(r.hosts, func(h *module.Host) bool {
+		return h != r.Host && slices.Contains(everyone, h.Name())
+	}) {
+		return
+	}
+	for _, c := range r.components() {
+		if !c.on || !slices.Contains(stores, c.name) {
+			continue
+		}
+		v := service{Name: c.name, Peers: everyone}
+		b := r.tag("add_metrics", "rm_metrics").Given(c.packages...)
+		r.file(b, v.filter())
+		b.Add(&resource.Unit{Name: v.Unit(), Enabled: true, Running: true, IfRunning: true, RestartOn: []string{v.FilterFile()}})
 	}
 }
 
@@ -187,6 +210,55 @@ func (r registrar) pages() {
 		unit := nginxUnit()
 		unit.IfRunning = true
 		b.Add(unit)
+	}
+}
+
+// sources has Grafana read the databases that there are by then. They are all in
+// one file, which is written without those that are forgotten.
+func (r registrar) sources() {
+	if !r.GrafanaEnabled || r.module != "PGSQL" {
+		return
+	}
+	var gone []*module.Host
+	if r.forget {
+		gone = r.hosts
+	}
+	f, unit := r.sourcesFile(gone), grafanaUnit()
+	f.Visits, unit.IfRunning = true, true
+	r.tag("add_ds", "rm_ds").Given(grafanaPackages...).Add(f, unit)
+}
+
+// ways has people find the clusters, databases and services that there are by then,
+// on the start page and by the names of their programs. What is forgotten stays
+// there until it leaves the inventory.
+func (r registrar) ways() {
+	if r.module != "PGSQL" || r.forget {
+		return
+	}
+	b := r.tag("add_ds", "rm_ds")
+	all, pages := plan.NewBuilder(r.Host.Name(), moduleName), plan.NewBuilder(r.Host.Name(), moduleName)
+	r.environment(all)
+	r.pgadmin(all)
+	if r.NginxEnabled {
+		r.instance.pages(pages)
+	}
+	for _, step := range all.Steps() {
+		switch t := step.Resource.(type) {
+		case *resource.Lines:
+			if step.Tagged([]string{"env_pgscv"}) {
+				t.Beside = home
+				b.Add(t)
+			}
+		case *resource.File:
+			if path.Base(t.Path) == "servers.json" {
+				r.file(b, t)
+			}
+		}
+	}
+	for _, step := range pages.Steps() {
+		if f, ok := step.Resource.(*resource.File); ok && slices.Contains([]string{"index.html", "zh.html"}, path.Base(f.Path)) {
+			r.file(b.Given(nginxPackages...), f)
+		}
 	}
 }
 

@@ -18,6 +18,9 @@ var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_ds", "serv
 // services are the units that an infra node runs.
 var services = []string{"alertmanager", "blackbox_exporter", "vmalert", "vmetrics", "vlogs", "vtraces", "grafana-server", "nginx_exporter", "nginx", "dnsmasq"}
 
+// listeners are those for which systemd listens.
+var listeners = []string{"alertmanager", "blackbox_exporter"}
+
 // removed names the infra nodes that go. They have no safeguard but their names.
 func removed(s *module.Site, hosts []*module.Host) (names []string, refused diag.List) {
 	for _, i := range instances(s) {
@@ -44,6 +47,9 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		for _, name := range services {
 			stopped = append(stopped, stop.Add(&resource.UnitAbsent{Name: name + ".service"}))
 		}
+		for _, name := range listeners { // of a service that has failed they go on
+			stopped = append(stopped, stop.Add(&resource.UnitAbsent{Name: service{Name: name}.Socket()}))
+		}
 		b = b.After(stopped...)
 		i.removeConfig(b.Tag("config"))
 		i.removeEnvironment(b.Tag("env"))
@@ -60,7 +66,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 // distribution's it took the place of. What others put there stays.
 func (i *instance) removeConfig(b *plan.Builder) {
 	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", nginxUsers,
-		node.ChronyDir(i.Host) + "/" + timeServer, nginxDropin, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+		node.ChronyDir(i.Host) + "/" + timeServer, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
 		b.Add(&resource.Absent{Path: file})
 	}
 	if module.Params[etcd.Params](i.Host).EtcdSeq == nil {
@@ -69,9 +75,17 @@ func (i *instance) removeConfig(b *plan.Builder) {
 	for _, file := range []string{nginxConfig, dnsConfig, alertConfig, blackboxConfig, grafanaConfig} {
 		b.Add(&resource.Original{Path: file, Header: module.Managed})
 	}
+	node.RestartChrony(b, i.Host)
 	for _, name := range services {
-		b.Add(&resource.Absent{Path: "/etc/default/" + name}, &resource.Absent{Path: "/etc/systemd/system/" + name + ".service"})
+		v := service{Name: name}
+		b.Add(&resource.Absent{Path: v.EnvFile()}, &resource.Absent{Path: v.UnitFile()})
+		filter := b.Add(&resource.Absent{Path: v.FilterFile()})
+		b.After(filter).Add(&resource.Absent{Path: path.Dir(v.FilterFile()), Empty: true})
 	}
+	for _, name := range listeners {
+		b.Add(&resource.Absent{Path: service{Name: name}.SocketFile()})
+	}
+	b.Add(&resource.Absent{Path: ownDashboards, Empty: true})
 	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed})
 	for _, dir := range []string{nginxCerts, nginxProxies, dnsRecords} {
 		b.Add(&resource.Absent{Path: dir, Tree: true})
@@ -81,9 +95,9 @@ func (i *instance) removeConfig(b *plan.Builder) {
 // removeEnvironment removes our lines from files of people, and files of ours.
 func (i *instance) removeEnvironment(b *plan.Builder) {
 	for _, name := range []string{".pgpass", ".pg_service.conf", ".pigsty"} {
-		b.Add(&resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Hidden: true})
+		b.Add(&resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Hidden: true, Drop: true})
 	}
-	b.Add(&resource.Lines{Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker})
+	b.Add(&resource.Lines{Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Drop: true})
 }
 
 // removeData removes metrics, logs, traces, dashboards and web pages, the

@@ -17,12 +17,14 @@ import (
 	"pigsty/internal/secret"
 )
 
-// repoTags are those of the repository, in the order of Pigsty's play. Upstreams
-// are read where the repository is built and never configured on the host, and
-// resolving, downloading and indexing is one step, which all these tags select.
-var repoTags = []string{
-	"repo", "repo_dir", "repo_check", "repo_prepare", "repo_build", "repo_new", "repo_upstream", "repo_remove", "repo_add",
-	"repo_url_pkg", "repo_cache", "repo_boot_pkg", "repo_pkg", "repo_create", "repo_use", "repo_nginx",
+// repoTags are those of the repository, in the order of Pigsty's play.
+var repoTags = slices.Concat([]string{"repo", "repo_dir"}, buildTags, []string{"repo_use", "repo_nginx"})
+
+// buildTags all select building, which is one step: upstreams are read where that
+// is done and never configured on the host, and what cannot be had changes nothing.
+var buildTags = []string{
+	"repo_check", "repo_prepare", "repo_build", "repo_new", "repo_upstream", "repo_remove", "repo_add",
+	"repo_url_pkg", "repo_cache", "repo_boot_pkg", "repo_pkg", "repo_create",
 }
 
 // repository adds the deployment's own software repository. It comes before the
@@ -32,7 +34,7 @@ func (i *instance) repository(b *plan.Builder) {
 	if !i.RepoEnabled {
 		return
 	}
-	dir := b.Tag("repo_dir")
+	dir := b.Tag("repo_dir", "repo_nginx")
 	user := dir.Add(everybody(), account("nginx"))
 	dir = dir.After(user)
 	dir.Add(&resource.Dir{Path: i.NginxData, Owner: nginxOwner})
@@ -43,8 +45,10 @@ func (i *instance) repository(b *plan.Builder) {
 		dir.Add(&resource.Dir{Path: i.RepoHome})
 	}
 	for _, h := range append([]*module.Host{i.Host}, i.others()...) {
-		b.Tag(repoTags[2:]...).Add(i.build(h))
+		built := b.Tag(buildTags...).Add(i.build(h))
+		b.Tag("repo_use", "repo_nginx").After(built).Add(i.definition(h))
 	}
+	node.UseRepository(b.Tag("repo_use", "repo_prepare"), i.site, i.Host)
 }
 
 // build is the repository for hosts like h as the inventory wants it.
@@ -61,8 +65,10 @@ func (i *instance) build(h *module.Host) *repo.Build {
 		modules = append([]string{"infra"}, modules...)
 	}
 	for _, name := range modules {
-		// The base system comes from wherever the host gets it.
-		build.Base = build.Base || name == "node"
+		// The base system comes from wherever the node gets it, whose keys on EL are
+		// those of its own release.
+		own := h.Facts.Family == "deb" || major(h.Facts) == major(i.Facts)
+		build.Base = build.Base || name == "node" && own
 		build.Upstreams = append(build.Upstreams, node.Upstreams(i.site, h, name)...)
 	}
 	replace := strings.NewReplacer("${releasever}", major(h.Facts), "${arch}", h.Facts.Arch, "${distro_codename}", h.Facts.Codename, "${distro_name}", h.Facts.OS)
@@ -75,6 +81,31 @@ func (i *instance) build(h *module.Host) *repo.Build {
 		build.Files = append(build.Files, repo.File{Name: replace.Replace(name), URL: url})
 	}
 	return build
+}
+
+// definition is a file that has a host like h which nobody manages use the
+// repository. That of apt holds the key, which it cannot be told to fetch.
+func (i *instance) definition(h *module.Host) *resource.File {
+	name, url := i.repoName(h), i.repoURL(h)
+	at := path.Join(i.RepoHome, name)
+	text := "# The software repository of a deployment, signed with the key at\n# " + url + "/" + repo.PublicKey + "\n"
+	if h.Facts.Family == "rpm" {
+		return resource.NewFile(at+".repo", text+"["+name+"]\nname=packages of a deployment\nbaseurl="+url+"\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\n"+
+			"gpgkey="+url+"/"+repo.PublicKey+" "+url+"/"+repo.PackageKeys+"\nmodule_hotfixes=1\n")
+	}
+	return resource.NewFile(at+".sources", text+"Types: deb\nURIs: "+url+"\nSuites: ./\nSigned-By:\n"+folded(i.site.RepoKey))
+}
+
+// folded writes text as a field of several lines, as deb822(5) has it.
+func folded(text []byte) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(string(text))) {
+		if line = strings.TrimSpace(line); line == "" {
+			line = "."
+		}
+		b.WriteString(" " + line + "\n")
+	}
+	return b.String()
 }
 
 // repoDir is where the repository for hosts like h is.
@@ -238,11 +269,15 @@ func repositoryOf(s *module.Site, h *module.Host) *module.Repository {
 	if i == nil {
 		return nil
 	}
-	url := fmt.Sprintf("http://%s/%s", at(i.ip(), i.NginxPort), i.repoName(h))
+	return &module.Repository{URL: i.repoURL(h), After: []string{i.built(h), plan.ID(i.Host.Name(), "unit nginx.service")}}
+}
+
+// repoURL is where other hosts reach the repository for hosts like h.
+func (i *instance) repoURL(h *module.Host) string {
 	if _, ok := i.Host.Vars.Get("repo_endpoint"); ok {
-		url = strings.TrimRight(strings.ReplaceAll(i.RepoEndpoint, "${admin_ip}", s.AdminIP()), "/") + "/" + i.repoName(h)
+		return strings.TrimRight(strings.ReplaceAll(i.RepoEndpoint, "${admin_ip}", i.site.AdminIP()), "/") + "/" + i.repoName(h)
 	}
-	return &module.Repository{URL: url, After: []string{i.built(h), plan.ID(i.Host.Name(), "unit nginx.service")}}
+	return fmt.Sprintf("http://%s/%s", at(i.ip(), i.NginxPort), i.repoName(h))
 }
 
 // built is the ID of the step that builds the repository for hosts like h.

@@ -15,6 +15,7 @@ import (
 	"pigsty/internal/module/moduletest"
 	"pigsty/internal/module/node"
 	"pigsty/internal/module/pgsql"
+	"pigsty/internal/plan"
 	"pigsty/internal/repo"
 	"pigsty/internal/resource"
 )
@@ -163,5 +164,78 @@ all:
 		if got != want {
 			t.Errorf("%s uses %q, want %q", host, got, want)
 		}
+	}
+}
+
+// Each tag of the repository selects what it names, and nothing else.
+func TestRepositoryTags(t *testing.T) {
+	src := inventory.Source{Name: "test", Data: []byte("all: { children: { infra: { hosts: { 10.10.10.10: { infra_seq: 1 } } } } }\n")}
+	s := moduletest.Site(t, src, map[string]resource.Facts{"10.10.10.10": machine}, node.Declaration(), Declaration(), etcd.Declaration(), pgsql.Declaration())
+	s.Modules, s.RepoKey = []module.Module{node.Module(), Module()}, []byte("-----BEGIN-----\n\nkey\n")
+	all := steps(s, s.Hosts())
+	use := []string{"file /etc/apt/keyrings/pigsty.asc", "file /etc/apt/sources.list.d/local.list", "package index"}
+	served := "file /www/pigsty.sources"
+	want := map[string][]string{
+		"repo_dir": {"dir /data/nginx", "group infra", "link /www", "user nginx"},
+		"repo_use": append([]string{served}, use...), "repo_prepare": append([]string{"repository /www/pigsty"}, use...),
+		"repo_nginx": {served, "cert /etc/nginx/conf.d/cert/pigsty.crt", "dir /data/nginx", "dir /data/nginx/acme", "dir /etc/nginx", "dir /etc/nginx/conf.d",
+			"dir /etc/nginx/conf.d/cert", "dir /etc/nginx/conf.d/haproxy", "file /etc/nginx/conf.d/home.conf", "file /etc/nginx/nginx.conf",
+			"file /etc/systemd/system/nginx.service.d/pigsty.conf", "htpasswd /etc/nginx/.htpasswd", "link /etc/nginx/conf.d/cert/i.pigsty.crt",
+			"link /etc/nginx/conf.d/cert/i.pigsty.key", "group infra", "link /www", "packages", "unit nginx.service", "user nginx"},
+	}
+	for _, tag := range buildTags {
+		if want[tag] == nil {
+			want[tag] = []string{"repository /www/pigsty"}
+		}
+	}
+	for tag, keys := range want {
+		graph, err := plan.Arrange(all, []string{tag})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, step := range graph.Steps {
+			got = append(got, step.Resource.Key())
+		}
+		slices.Sort(got)
+		slices.Sort(keys)
+		if d := cmp.Diff(keys, got); d != "" {
+			t.Errorf("-t %s:\n%s", tag, d)
+		}
+	}
+}
+
+// A file that is served has hosts that nobody manages use the repository, and
+// check what comes from it.
+func TestRepositoryDefinitions(t *testing.T) {
+	src := inventory.Source{Name: "test", Data: []byte(`
+all:
+  children:
+    infra: { hosts: { 10.0.0.1: { infra_seq: 1, nginx_port: 8080 }, 10.0.0.2: { infra_seq: 2 } } }
+    nodes: { hosts: { 10.0.0.3: {} } }
+`)}
+	of := func(os, version, codename, family string) resource.Facts {
+		return resource.Facts{OS: os, Version: version, Codename: codename, Family: family, Arch: "x86_64"}
+	}
+	s := moduletest.Site(t, src, map[string]resource.Facts{"10.0.0.1": of("debian", "13", "trixie", "deb"), "10.0.0.2": of("rocky", "9.6", "el9", "rpm"),
+		"10.0.0.3": of("debian", "12", "bookworm", "deb")}, node.Declaration(), Declaration(), etcd.Declaration(), pgsql.Declaration())
+	s.Modules, s.RepoKey = []module.Module{node.Module(), Module()}, []byte("-----BEGIN-----\n\nkey\n-----END-----\n")
+	got := map[string]string{}
+	for _, step := range steps(s, s.Hosts()) {
+		if f, ok := step.Resource.(*resource.File); ok && strings.HasPrefix(f.Path, "/www/") {
+			_, text, _ := strings.Cut(string(f.Content()), "\n")
+			got[step.Host+" "+f.Path] = text
+		}
+	}
+	want := map[string]string{
+		"10.0.0.1 /www/pigsty.sources": "# http://10.0.0.1:8080/pigsty/pigsty.asc\nTypes: deb\nURIs: http://10.0.0.1:8080/pigsty\nSuites: ./\n" +
+			"Signed-By:\n -----BEGIN-----\n .\n key\n -----END-----\n",
+		"10.0.0.1 /www/pigsty-bookworm-x86_64.sources": "# http://10.0.0.1:8080/pigsty-bookworm-x86_64/pigsty.asc\nTypes: deb\n" +
+			"URIs: http://10.0.0.1:8080/pigsty-bookworm-x86_64\nSuites: ./\nSigned-By:\n -----BEGIN-----\n .\n key\n -----END-----\n",
+		"10.0.0.2 /www/pigsty.repo": "# http://10.0.0.2:80/pigsty/pigsty.asc\n[pigsty]\nname=packages of a deployment\nbaseurl=http://10.0.0.2:80/pigsty\n" +
+			"enabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=http://10.0.0.2:80/pigsty/pigsty.asc http://10.0.0.2:80/pigsty/packages.asc\nmodule_hotfixes=1\n",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

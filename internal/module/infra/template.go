@@ -30,6 +30,8 @@ type service struct {
 	Files       int      // how many it may have open
 	OOM         bool     // whether the kernel may be told to spare it
 	NoReload    bool     // SIGHUP ends it
+	Peers       []string // networks and addresses that may talk to it, as it asks nobody for a password
+	Listen      []string // where systemd listens for it, so that Peers limits who reaches it and not whom it reaches
 	Needs       []string // keys of what must be there when it starts
 }
 
@@ -44,6 +46,15 @@ func (v service) EnvFile() string { return "/etc/default/" + v.Name }
 
 // UnitFile is where the unit is.
 func (v service) UnitFile() string { return "/etc/systemd/system/" + v.Unit() }
+
+// FilterFile is where it says who may talk to the service.
+func (v service) FilterFile() string { return v.UnitFile() + ".d/pigsty.conf" }
+
+// Socket returns the name of the unit that listens for the service.
+func (v service) Socket() string { return v.Name + ".socket" }
+
+// SocketFile is where that unit is.
+func (v service) SocketFile() string { return "/etc/systemd/system/" + v.Socket() }
 
 // Words returns all options as systemd reads them from a file of variables.
 func (v service) Words() string {
@@ -61,6 +72,13 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 	)
 	unit := &resource.Unit{Name: v.Unit(), Enabled: true, Running: true, RestartOn: []string{v.EnvFile(), v.UnitFile()},
 		After: slices.Concat(v.Needs, []string{"user " + v.User, "link " + v.Program})}
+	if len(v.Listen) > 0 {
+		config.Add(resource.NewFile(v.SocketFile(), render("socket.tmpl", v)))
+		unit.Sockets, unit.RestartOn = []string{v.Socket()}, append(unit.RestartOn, v.SocketFile())
+	} else {
+		config.Add(v.filter())
+		unit.RestartOn = append(unit.RestartOn, v.FilterFile())
+	}
 	for _, dir := range v.Paths {
 		unit.After = append(unit.After, "dir "+dir)
 	}
@@ -70,6 +88,13 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 		unit.ReloadOn = reload
 	}
 	launch.Add(unit, &resource.Condition{Name: v.Name + " answers", TCP: i.self(v.Port), Unit: v.Unit(), Timeout: startTimeout})
+}
+
+// filter says who may talk to the service, and whom it may talk to: systemd's
+// filter knows addresses, not who began. It is a file of its own as a node that
+// joins changes it.
+func (v service) filter() *resource.File {
+	return resource.NewFile(v.FilterFile(), render("filter.tmpl", v))
 }
 
 // startTimeout is how long a service may take to answer: one with much data

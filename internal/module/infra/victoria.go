@@ -12,6 +12,9 @@ import (
 // scrapeConfig says what VictoriaMetrics collects.
 const scrapeConfig = home + "/prometheus.yml"
 
+// stores are the components that collect from all nodes, or that all nodes send to.
+var stores = []string{"vmetrics", "vlogs", "vtraces"}
+
 // victoria adds what stores metrics, logs and traces, and what evaluates rules.
 func (i *instance) victoria(b *plan.Builder) {
 	b = b.Tag("victoria")
@@ -50,7 +53,7 @@ func (i *instance) vmetrics(b *plan.Builder) {
 // store adds a store with its data in dir below /infra. Its data are deleted
 // when clean is set or the tag for that is asked for.
 func (i *instance) store(b *plan.Builder, v service, dir string, port int, clean bool, reload ...string) {
-	v.User, v.Port = "victoria", port
+	v.User, v.Port, v.Peers = "victoria", port, i.everyone()
 	v.Paths = []string{below(dir)}
 	v.Arguments = slices.Concat(listening("-httpListenAddr=", i.listen(port)), []string{"-storageDataPath=" + below(dir)}, v.Arguments)
 
@@ -69,7 +72,8 @@ func (i *instance) store(b *plan.Builder, v service, dir string, port int, clean
 // vmalert adds what evaluates rules. Alerts go to the Alertmanager of every
 // infra node; those are one cluster, which sends each alert once.
 func (i *instance) vmalert(b *plan.Builder) {
-	v := service{Name: "vmalert", Description: "vmalert, which evaluates rules", User: "victoria", Program: "/usr/bin/vmalert", Port: i.VmalertPort, Options: i.VmalertOptions}
+	v := service{Name: "vmalert", Description: "vmalert, which evaluates rules", User: "victoria", Program: "/usr/bin/vmalert", Port: i.VmalertPort,
+		Options: i.VmalertOptions, Peers: i.peers()}
 	metrics := "http://" + i.self(i.VmetricsPort)
 	v.Arguments = append(listening("-httpListenAddr=", i.listen(i.VmalertPort)),
 		"-datasource.url="+metrics, "-remoteRead.url="+metrics, "-remoteWrite.url="+metrics,

@@ -2,9 +2,7 @@ package pgsql
 
 import (
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"pigsty/internal/plan"
@@ -15,6 +13,7 @@ import (
 const (
 	backupDir    = "/etc/pgbackrest"
 	backupConfig = backupDir + "/pgbackrest.conf"
+	spoolDir     = "/pg/spool"
 )
 
 // addBackup adds pgBackRest's configuration, which archiving needs from the
@@ -72,10 +71,7 @@ func (m *Member) stanza() postgres.Stanza {
 }
 
 // ownRepository reports whether the repository is a directory of m's host.
-func (m *Member) ownRepository() bool {
-	kind := m.repositorySetting("type")
-	return (kind == "" || kind == "posix") && m.repositorySetting("host") == ""
-}
+func (m *Member) ownRepository() bool { return m.place().onHost() }
 
 // repositoryPath returns the repository's directory, pgBackRest's own default if none is set.
 func (m *Member) repositoryPath() string {
@@ -83,17 +79,15 @@ func (m *Member) repositoryPath() string {
 }
 
 // repositorySetting returns an option of the repository, "" if it is not set.
-func (m *Member) repositorySetting(name string) string {
-	value := m.Params.PgbackrestRepo[m.Params.PgbackrestMethod][name]
-	return strings.ReplaceAll(value.Reveal(), "${pg_cluster}", m.Cluster.Name)
-}
+func (m *Member) repositorySetting(name string) string { return m.place().setting(name) }
 
 // backupINI returns pgbackrest.conf.
-func (m *Member) backupINI() string { return m.backupINIFor("info", 0) }
+func (m *Member) backupINI() string { return m.backupINIFor(m.place(), "info", 0) }
 
-// backupINIFor returns pgbackrest.conf with a level for its log file, and as
-// many processes for a restore, one for each CPU if that is 0.
-func (m *Member) backupINIFor(level string, processes int) string {
+// backupINIFor returns pgBackRest's configuration for a place of backups, with a
+// level for its log file, and as many processes for a restore, one for each CPU if
+// that is 0.
+func (m *Member) backupINIFor(at place, level string, processes int) string {
 	p := m.Params
 	cpus := max(m.Facts.CPUs, 1)
 	if processes == 0 {
@@ -113,14 +107,14 @@ func (m *Member) backupINIFor(level string, processes int) string {
 		"expire-auto=y",
 		"log-level-file=" + level,
 		"log-path=" + p.PgbackrestLogDir,
-		"spool-path=/pg/spool",
+		"spool-path=" + spoolDir,
 		"start-fast=y",
-	}, m.repository()...)...)
+	}, at.lines()...)...)
 	section("global:archive-get", fmt.Sprintf("process-max=%d", some))
 	section("global:archive-push", fmt.Sprintf("process-max=%d", some))
 	section("global:backup", fmt.Sprintf("process-max=%d", some))
 	section("global:restore", fmt.Sprintf("process-max=%d", processes))
-	section(m.Cluster.Name,
+	section(at.Stanza,
 		"pg1-path="+p.PgData,
 		fmt.Sprintf("pg1-port=%d", p.PgPort),
 		"pg1-socket-path="+p.PgLocalhost,
@@ -129,27 +123,5 @@ func (m *Member) backupINIFor(level string, processes int) string {
 	return b.String()
 }
 
-// repository returns the options of the repository that pgbackrest_method names.
-func (m *Member) repository() []string {
-	repo := m.Params.PgbackrestRepo[m.Params.PgbackrestMethod]
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(repo)) {
-		value := strings.ReplaceAll(repo[name].Reveal(), "${pg_cluster}", m.Cluster.Name)
-		out = append(out, repositoryOption(name)+"="+value)
-	}
-	return out
-}
-
 // backupSecrets returns the beginnings of the lines that hold secrets.
-func (m *Member) backupSecrets() []string {
-	repo := m.Params.PgbackrestRepo[m.Params.PgbackrestMethod]
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(repo)) {
-		if repo[name].IsSecret() {
-			out = append(out, repositoryOption(name)+"=")
-		}
-	}
-	return out
-}
-
-func repositoryOption(name string) string { return "repo1-" + strings.ReplaceAll(name, "_", "-") }
+func (m *Member) backupSecrets() []string { return m.place().secrets() }

@@ -39,6 +39,9 @@ func Check(s *module.Site) diag.List {
 		for _, m := range c.once("pg_users", "pg_libs", "pg_parameters", "pg_dbsu_password", "pg_replication_password", "pg_admin_password", "pg_monitor_password") {
 			m.checkStrength(&l)
 		}
+		for _, m := range c.once("pgsodium_key", "pg_libs", "pg_parameters") {
+			m.checkSodium(&l)
+		}
 		for _, m := range c.once("pgbackrest_repo", "pgbackrest_method") {
 			m.checkBackup(s, &l)
 		}

@@ -177,6 +177,7 @@ func advise(s *module.Site) diag.List {
 			lonely = true
 			l.Note(m.At("pg_cluster"), "single-etcd", "no cluster elects a new leader while the only etcd member is down", "have 3 etcd members on hosts that fail apart from each other")
 		}
+		m.adviseSodium(&l)
 		repo, _ := published.Default.Get(c.Params.PgbackrestMethod)
 		for _, option := range []string{"cipher_pass", "s3_key_secret"} {
 			if v, ok := repo.Get(option); ok && c.Params.PgbackrestEnabled && v.Text == m.repositorySetting(option) {

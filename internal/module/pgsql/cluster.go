@@ -13,6 +13,7 @@ import (
 	"pigsty/internal/module/node"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/postgres"
+	"pigsty/internal/secret"
 )
 
 // Cluster is the hosts of an inventory that share a pg_cluster, whatever groups
@@ -26,9 +27,10 @@ type Cluster struct {
 	Source   *Cluster     // the cluster that this one stands by for, if the inventory has it
 	Shards   []*Member    // of a Citus cluster: the members of all its parts
 
-	Etcd  []string // client endpoints, host:port, sorted
-	Admin string   // address of the admin node
-	Infra []string // addresses of the infrastructure nodes, sorted
+	Etcd  []string     // client endpoints, host:port, sorted
+	root  secret.Value // etcd's password of root
+	Admin string       // address of the admin node
+	Infra []string     // addresses of the infrastructure nodes, sorted
 
 	candidates   func() []any                    // what selectors see, see service.go
 	serviceFiles memo.Table[serviceText, []byte] // HAProxy's
@@ -52,6 +54,7 @@ func findClusters(s *module.Site) []*Cluster {
 		byName = map[string]*Cluster{}
 		infra  = names(s.Group("infra"))
 		etcds  = endpoints(s)
+		root   = etcd.RootPassword(s)
 	)
 	for _, h := range s.Hosts() {
 		p := module.Params[Params](h)
@@ -60,7 +63,7 @@ func findClusters(s *module.Site) []*Cluster {
 		}
 		c := byName[p.PgCluster]
 		if c == nil {
-			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, Admin: s.AdminIP(), Infra: infra}
+			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, root: root, Admin: s.AdminIP(), Infra: infra}
 			c.candidates = sync.OnceValue(c.selectable)
 			byName[c.Name] = c
 			out = append(out, c)

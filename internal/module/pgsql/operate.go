@@ -126,8 +126,9 @@ func (m *Member) Reinit(started string) []*plan.Step {
 // Backups returns the step that observes m's backups and server, and for a
 // recovery their timelines; postgres.SeenBackups reads what it finds.
 func (m *Member) Backups(recovery *PITR) *plan.Step {
-	look := postgres.Backups{Stanza: m.stanza(), Data: m.Params.PgData, Aside: m.aside()}
+	look := postgres.Backups{Stanza: m.stanza(), Data: m.Params.PgData, Bin: m.Params.PgBinDir, Aside: m.aside()}
 	if recovery != nil {
+		look.From = m.elsewhere(recovery)
 		look.History = true
 		look.Timeline, _ = recovery.line()
 	}

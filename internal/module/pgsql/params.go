@@ -51,7 +51,7 @@ type Params struct {
 	PgDbsuUID         int      `param:"pg_dbsu_uid" default:"26" min:"0" level:"cluster" group:"PG_INSTALL" doc:"Its user id; 26 becomes 543 on Debian and Ubuntu."`
 	PgDbsuSudo        string   `param:"pg_dbsu_sudo" default:"limit" enum:"limit,none,all,nopass" level:"cluster" group:"PG_INSTALL" doc:"What it may run as root: the services of the cluster, nothing, everything with a password, everything."`
 	PgDbsuHome        string   `param:"pg_dbsu_home" default:"/var/lib/pgsql" format:"path" level:"cluster" group:"PG_INSTALL" doc:"Its home directory."`
-	PgDbsuSSHExchange bool     `param:"pg_dbsu_ssh_exchange" default:"true" level:"cluster" group:"PG_INSTALL" doc:"Whether it can log in from member to member."`
+	PgDbsuSSHExchange bool     `param:"pg_dbsu_ssh_exchange" default:"true" level:"cluster" group:"PG_INSTALL" doc:"Whether it can log in from member to member. Each member makes a key of its own, for which the deployment's CA vouches."`
 	PgVersion         int      `param:"pg_version" default:"18" enum:"13,14,15,16,17,18,19" level:"cluster" group:"PG_INSTALL" doc:"Major version of PostgreSQL."`
 	PgBinDir          string   `param:"pg_bin_dir" default:"/usr/pgsql/bin" format:"path" level:"cluster" group:"PG_INSTALL" doc:"Directory of PostgreSQL's programs."`
 	PgLogDir          string   `param:"pg_log_dir" default:"/pg/log/postgres" format:"path" level:"cluster" group:"PG_INSTALL" doc:"Directory of PostgreSQL's logs."`
@@ -64,7 +64,7 @@ type Params struct {
 	PgFsMain             string             `param:"pg_fs_main" default:"/data/postgres" format:"path" level:"cluster" group:"PG_BOOTSTRAP" doc:"Directory on the main disk under which the cluster lives."`
 	PgFsBackup           string             `param:"pg_fs_backup" default:"/data/backups" aka:"pg_fs_bkup" format:"path" level:"cluster" group:"PG_BOOTSTRAP" doc:"Directory on the backup disk."`
 	PgStorageType        string             `param:"pg_storage_type" default:"SSD" enum:"SSD,HDD" fold:"true" level:"cluster" group:"PG_BOOTSTRAP" doc:"Kind of disk, which sets the planner's costs."`
-	PgDummyFilesize      string             `param:"pg_dummy_filesize" default:"64MiB" format:"size" level:"cluster" group:"PG_BOOTSTRAP" doc:"Size of a file that can be deleted when the disk is full."`
+	PgDummyFilesize      string             `param:"pg_dummy_filesize" default:"64MiB" format:"size" level:"cluster" group:"PG_BOOTSTRAP" doc:"Size of the file /pg/dummy, which can be deleted when the disk is full; 0 for none."`
 	PgListen             string             `param:"pg_listen" default:"0.0.0.0" level:"cluster/instance" group:"PG_BOOTSTRAP" doc:"Addresses to listen on, separated by commas; ${ip}, ${vip} and ${lo} stand for the host's own, the cluster's and the local one."`
 	PgPort               int                `param:"pg_port" default:"5432" format:"port" level:"cluster" group:"PG_BOOTSTRAP" doc:"Port of PostgreSQL."`
 	PgLocalhost          string             `param:"pg_localhost" default:"/var/run/postgresql" format:"path" level:"cluster" group:"PG_BOOTSTRAP" doc:"Directory of the Unix socket."`
@@ -77,7 +77,7 @@ type Params struct {
 	PatroniWatchdogMode  string             `param:"patroni_watchdog_mode" default:"off" enum:"off,automatic,required" level:"cluster" group:"PG_BOOTSTRAP" doc:"Whether a leader must, may or need not hold a watchdog."`
 	PatroniUsername      string             `param:"patroni_username" default:"postgres" format:"username" level:"cluster" group:"PG_BOOTSTRAP" doc:"User of Patroni's API."`
 	PatroniPassword      secret.Value       `param:"patroni_password" default:"Patroni.API" level:"cluster" group:"PG_BOOTSTRAP" doc:"That user's password."`
-	PgEtcdPassword       secret.Value       `param:"pg_etcd_password" default:"" level:"cluster" group:"PG_BOOTSTRAP" doc:"Password of the cluster's etcd user. The cluster's name when empty."`
+	PgEtcdPassword       secret.Value       `param:"pg_etcd_password" default:"" level:"cluster" group:"PG_BOOTSTRAP" doc:"Password of the cluster's etcd user. Derived from etcd_root_password and the cluster's name when empty."`
 	PgPrimaryDb          string             `param:"pg_primary_db" default:"postgres" aka:"patroni_citus_db" level:"cluster" group:"PG_BOOTSTRAP" doc:"Main database of the cluster, where Citus and cron live."`
 	PgParameters         map[string]string  `param:"pg_parameters" default:"{}" level:"cluster" group:"PG_BOOTSTRAP" doc:"Server parameters that override those of the template."`
 	PgFiles              []string           `param:"pg_files" default:"[]" level:"cluster" group:"PG_BOOTSTRAP" doc:"Files to copy into the data directory, on the side that runs pigsty."`
@@ -96,8 +96,8 @@ type Params struct {
 	PgLocale             string             `param:"pg_locale" default:"C" level:"cluster" group:"PG_BOOTSTRAP" doc:"Locale of new databases."`
 	PgLcCollate          string             `param:"pg_lc_collate" default:"C" level:"cluster" group:"PG_BOOTSTRAP" doc:"Sort order of new databases."`
 	PgLcCtype            string             `param:"pg_lc_ctype" default:"C" level:"cluster" group:"PG_BOOTSTRAP" doc:"Character classes of new databases."`
-	PgsodiumKey          secret.Value       `param:"pgsodium_key" level:"cluster" group:"PG_BOOTSTRAP" doc:"Root key of pgsodium, 64 hexadecimal digits. Derived from the cluster's name unless set."`
-	PgsodiumGetkeyScript string             `param:"pgsodium_getkey_script" format:"path" level:"cluster" group:"PG_BOOTSTRAP" doc:"Program that prints that key, in place of the built-in one."`
+	PgsodiumKey          secret.Value       `param:"pgsodium_key" level:"cluster" group:"PG_BOOTSTRAP" doc:"Root key of pgsodium, 64 hexadecimal digits. Derived from the cluster's name unless set. What was encrypted with another key cannot be read."`
+	PgsodiumGetkeyScript string             `param:"pgsodium_getkey_script" format:"path" level:"cluster" group:"PG_BOOTSTRAP" doc:"Program that prints that key, in place of /pg/bin/pgsodium_getkey, which prints /pg/conf/pgsodium.key."`
 
 	// PG_PROVISION
 

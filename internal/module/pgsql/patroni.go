@@ -1,6 +1,9 @@
 package pgsql
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -21,12 +24,12 @@ func (m *Member) configFile() string { return confDir + "/" + m.Instance() + ".y
 // addPatroniConfig adds Patroni's configuration and unit file.
 func (m *Member) addPatroniConfig(b *plan.Builder) {
 	p := m.Params
-	b.Tag("pg_conf", "pg_hba", "pg_param").Add(
+	b.Tag("pg_conf", "pg_hba", "pg_param").After(m.Cluster.accountID()).Add( // a restart of Patroni must not find a password that etcd does not know yet
 		resource.NewFile(m.configFile(), m.patroniYAML(), resource.Mode(0o640), resource.OwnedBy(p.PgDbsu, dbsuGroup),
 			resource.Masking("password:")),
 		&resource.Link{Path: patroniYML, Target: m.configFile()},
 	)
-	b.Tag("pg_conf").Add(resource.NewFile("/etc/systemd/system/patroni.service", render("patroni.service.tmpl", m.unitLimits(8388608))))
+	b.Tag("pg_conf").Add(m.unitFile("patroni.service", postgresFiles))
 }
 
 // patroniUnit returns Patroni's unit. It is never restarted for its
@@ -90,7 +93,9 @@ func (m *Member) scopeName() string {
 }
 
 // sharded reports whether m's cluster is a part of a Citus cluster.
-func (m *Member) sharded() bool { return m.Params.PgMode == "citus" && m.Params.PgShard != "" }
+func (m *Member) sharded() bool { return m.Params.sharded() }
+
+func (p *Params) sharded() bool { return p.PgMode == "citus" && p.PgShard != "" }
 
 func (m *Member) patroniLog() mapping {
 	files := 4
@@ -251,7 +256,9 @@ func (m *Member) authentication() mapping {
 }
 
 // replicaMethods says how a replica gets its first copy: from another member
-// at full speed, else from a repository that members share.
+// at full speed, else from a repository that members share. Not without a leader:
+// what the repository has may be of a lost cluster of this name, which is no copy
+// of the one that is being made.
 func (m *Member) replicaMethods(y *mapping) {
 	p := m.Params
 	methods := []string{"basebackup"}
@@ -265,7 +272,7 @@ func (m *Member) replicaMethods(y *mapping) {
 	if len(methods) > 1 {
 		y.set("pgbackrest", mapping{
 			{"command", "/usr/bin/pgbackrest --stanza=" + m.Cluster.Name + " --delta restore"},
-			{"keep_data", true}, {"no_params", true}, {"no_leader", true},
+			{"keep_data", true}, {"no_params", true},
 		})
 	}
 }
@@ -275,10 +282,12 @@ func login(user, password string) mapping {
 }
 
 // etcdPassword returns the password of the cluster's user in etcd. Unless the
-// inventory sets one it is the cluster's name, which protects nothing.
+// inventory sets one it follows from root's, which it does not give away.
 func (m *Member) etcdPassword() secret.Value {
-	if m.Params.PgEtcdPassword.IsEmpty() {
-		return secret.New(m.scopeName())
+	if !m.Params.PgEtcdPassword.IsEmpty() {
+		return m.Params.PgEtcdPassword
 	}
-	return m.Params.PgEtcdPassword
+	mac := hmac.New(sha256.New, []byte(m.Cluster.root.Reveal()))
+	mac.Write([]byte(m.scopeName()))
+	return secret.New(hex.EncodeToString(mac.Sum(nil)))
 }

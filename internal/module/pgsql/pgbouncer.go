@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 	"pigsty/internal/resource/postgres"
@@ -32,7 +33,7 @@ func (m *Member) addPgBouncer(b *plan.Builder) {
 		resource.NewFile(poolDir+"/pgbouncer.ini", m.poolINI(), resource.Mode(0o640), owned),
 		resource.NewFile(poolListen, fmt.Sprintf("%s\nlisten_addr = %s\nlisten_port = %d\nunix_socket_dir = %s\n",
 			strings.Replace(managed, "#", ";", 1), strings.Join(m.listen(), ","), p.PgbouncerPort, poolSocket), resource.Mode(0o640), owned),
-		resource.NewFile("/etc/systemd/system/pgbouncer.service", render("pgbouncer.service.tmpl", m.unitLimits(poolFiles))),
+		m.unitFile("pgbouncer.service", poolFiles),
 	)
 	b.Tag("pgbouncer_config", "pg_db").Add(
 		resource.NewFile(poolDir+"/database.txt", m.poolDatabases(), resource.Mode(0o600), owned))
@@ -78,7 +79,7 @@ func (m *Member) poolINI() []byte {
 		"TLS":     p.PgbouncerSslmode != "disable",
 		"Certs":   certDir,
 		"Prepare": m.poolPrepares(),
-		"Clients": maxClients(m.unitLimits(poolFiles).Files),
+		"Clients": maxClients(module.OpenFiles(m.Host, poolFiles).Value),
 	})
 }
 

@@ -107,6 +107,21 @@ func TestTags(t *testing.T) {
 	}
 }
 
+// TestPoolUsers checks whose passwords the pool keeps: with an auth_query only
+// those of the administrator and of monitoring.
+func TestPoolUsers(t *testing.T) {
+	for vars, want := range map[string]string{
+		"":                             "app dbuser_dba dbuser_monitor",
+		", pgbouncer_auth_query: true": "dbuser_dba dbuser_monitor",
+	} {
+		s := newSite(t, "x.yml", `{all: {children: {a: {hosts: {10.0.0.1: {pg_seq: 1, pg_role: primary}}, vars: {pg_cluster: a, pg_users: [
+			{name: app, pgbouncer: true}, {name: other}, {name: gone, pgbouncer: true, state: absent}, {name: postgres, pgbouncer: true}]`+vars+`}}}}}`, nil)
+		if got := strings.Join(Clusters(s)[0].first().poolUsers(), " "); got != want {
+			t.Errorf("%q: %s, not %s", vars, got, want)
+		}
+	}
+}
+
 func TestRemoves(t *testing.T) {
 	s := newSite(t, "x.yml", `{all: {children: {a: {hosts: {10.0.0.1: {pg_seq: 1, pg_role: primary}, 10.0.0.2: {pg_seq: 2, pg_role: replica, pg_safeguard: true}}, vars: {pg_cluster: a}}}}}`, nil)
 	if names, refused := removes(s, s.Hosts()[:1]); len(names) != 1 || names[0] != "a-1" || len(refused) != 0 {

@@ -15,7 +15,7 @@ func (r *Recovery) kept() error {
 	case r.Target.Backup && len(r.Seen.Tablespaces) > 0:
 		return fmt.Errorf("backup: true of pg_pitr keeps the data directory alone, and a restore writes over its tablespaces, which are elsewhere (%s): "+
 			"copy them yourself, and restore without it", strings.Join(r.Seen.Tablespaces, ", "))
-	case !server.Running || server.Replica || !server.ArchiveFails():
+	case r.Foreign || !server.Running || server.Replica || !server.ArchiveFails():
 		return nil
 	case !r.inArchive():
 		return fmt.Errorf("archiving fails since %s, at segment %s, so that what is asked for may be in no archive: mend the archive first; `pigsty pg status %s` shows when it works",
@@ -32,6 +32,9 @@ func (r *Recovery) kept() error {
 func (r *Recovery) inArchive() bool {
 	if r.record != nil && r.record.Request == r.request() {
 		return r.record.InArchive
+	}
+	if r.Foreign {
+		return false // nobody who is asked writes there
 	}
 	server, t := r.Seen.Server, r.Target
 	if r.Line.ID > 0 && r.Line.ID < server.Timeline {
@@ -63,5 +66,5 @@ func (r *Recovery) whole() bool {
 	if n := len(r.Seen.Timelines); n > 0 {
 		newest = r.Seen.Timelines[n-1].ID
 	}
-	return r.complete() && r.Line.ID == max(newest, 1)
+	return !r.Foreign && r.complete() && r.Line.ID == max(newest, 1)
 }

@@ -7,20 +7,16 @@ import (
 	"strings"
 )
 
-// supported refuses what a recovery in place cannot do.
-func (t *PITR) supported(c *Cluster) error {
+// supported refuses what a recovery of a whole cluster cannot do.
+func (t *PITR) supported() error {
 	refuse := func(what, advice string) error {
 		return fmt.Errorf("%s: pg_pitr: %s is not supported; %s", t.Pos, what, advice)
 	}
 	switch {
-	case t.Cluster != "" && t.Cluster != c.Name:
-		return refuse("restoring another cluster's backup", "restore "+t.Cluster+" itself, or use pgbackrest by hand")
 	case t.Data != "" || t.Port != nil:
 		return refuse("restoring to another data or port", "/pg/bin/pg-pitr -D restores beside a cluster")
 	case !t.Archive:
 		return refuse("archive: false", "the restored cluster archives on, so that it can be restored again")
-	case t.Repo != nil:
-		return refuse("repo", "/pg/bin/pg-pitr restores from another repository beside a cluster")
 	case t.Action == "shutdown":
 		return refuse("action: shutdown", "the restored member leads its cluster at once")
 	}

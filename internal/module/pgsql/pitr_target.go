@@ -146,6 +146,9 @@ func (t *PITR) reach(line postgres.Timeline, seen postgres.BackupsSeen) (func(po
 
 // Lost says what a recovery gives up.
 func (r *Recovery) Lost() string {
+	if r.Foreign {
+		return "everything that " + r.Cluster.Name + " has now"
+	}
 	if at, err := parseTime(r.Target.Time); err == nil {
 		return fmt.Sprintf("everything committed after %s, the last %s", at.UTC().Format(clock), r.Seen.Now.Sub(at).Round(time.Second))
 	}

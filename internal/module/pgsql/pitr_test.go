@@ -35,7 +35,8 @@ func backups() postgres.BackupsSeen {
 			{Label: "20300131-010000F_20300131-100000I", Type: "incr", Stop: at("10:05:00"), StopLSN: "0/A000100", Failed: true},
 		},
 		WALMin: "000000010000000000000001", WALMax: "00000001000000000000000C",
-		Server: postgres.ServerSeen{Running: true, Timeline: 1, LSN: "0/C000200", NextXID: 900},
+		System: 7000000000000000001, Version: "17",
+		Server: postgres.ServerSeen{Running: true, System: 7000000000000000001, Timeline: 1, LSN: "0/C000200", NextXID: 900},
 	}
 }
 
@@ -236,18 +237,194 @@ func TestRecoveryChoosesMember(t *testing.T) {
 	}
 }
 
+// TestRecoveryOfTwoPrimaries does not choose between two histories.
+func TestRecoveryOfTwoPrimaries(t *testing.T) {
+	c := Named(siteWith(t, `{"pg_pitr": {}}`), "pg-test")
+	seen := map[*Member]postgres.BackupsSeen{}
+	for i, m := range c.Members {
+		seen[m] = postgres.BackupsSeen{Server: postgres.ServerSeen{Running: true, Replica: i == 0}}
+	}
+	_, err := c.Recover(&PITR{Type: "default", Archive: true}, nil, "", seen)
+	if want := "pg-test-2 and pg-test-3 run as primaries, and nobody leads pg-test: name the one whose data count by --member"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestRecoveryRefused(t *testing.T) {
 	for target, want := range map[string]string{
-		`{"cluster": "pg-meta"}`:                    "-e:1:13: pg_pitr: restoring another cluster's backup is not supported; restore pg-meta itself",
-		`{"port": 5433}`:                            "restoring to another data or port is not supported",
-		`{"archive": false}`:                        "archive: false is not supported",
-		`{"action": "shutdown"}`:                    "action: shutdown is not supported",
-		`{"repo": {"type": "posix", "path": "/x"}}`: "repo is not supported",
+		`{"port": 5433}`:         "restoring to another data or port is not supported",
+		`{"archive": false}`:     "archive: false is not supported",
+		`{"action": "shutdown"}`: "action: shutdown is not supported",
 	} {
 		_, err := recoveryOf(t, target, nil)
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", target, err)
 		}
+	}
+}
+
+// another is what was seen of the backups of another database cluster, which the
+// cluster's own place has nothing of.
+func another(seen map[*Member]postgres.BackupsSeen) {
+	for m, s := range seen {
+		s.Server.System, s.Server.FailedWAL, s.Server.LastFailed = 7000000000000000002, "000000010000000000000001", s.Now
+		s.Own = &postgres.OwnSeen{System: s.Server.System}
+		seen[m] = s
+	}
+}
+
+// fromElsewhere is everything that is restored to be a copy of another cluster.
+const fromElsewhere = `{"cluster": "pg-meta", "repo": {"type": "s3", "s3_bucket": "b", "s3_endpoint": "there", "s3_key_secret": "hidden", "path": "/${pg_cluster}"}}`
+
+// TestRecoveryOfAnother restores a lost cluster, and one from elsewhere: nothing of
+// what is there keeps that back, and nothing is written there.
+func TestRecoveryOfAnother(t *testing.T) {
+	for _, tt := range []struct {
+		name, target, source, archives, stanza string
+	}{
+		{"a lost cluster", `{}`, "stanza pg-test in the repository local (posix, path /pg/backup); of another database cluster, with the system identifier 7000000000000000001", "", "pg-test"},
+		{"another cluster", `{"cluster": "pg-meta"}`, "stanza pg-meta in the repository local (posix, path /pg/backup); of another database cluster, with the system identifier 7000000000000000001",
+			"to its own stanza pg-test in the repository local (posix, path /pg/backup), which has no backup of this until `pigsty pg backup pg-test --type full`", "pg-meta"},
+		{"another repository", `{"repo": {"path": "/x/${pg_cluster}"}}`, "stanza pg-test in the repository of pg_pitr (posix, path /x/pg-test); of another database cluster, with the system identifier 7000000000000000001",
+			"to its own stanza pg-test in the repository local (posix, path /pg/backup), which has no backup of this until `pigsty pg backup pg-test --type full`", "pg-test"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := recoveryOf(t, tt.target, another)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Source() != tt.source || r.Archives() != tt.archives || r.Lost() != "everything that pg-test has now" {
+				t.Errorf("source   %s\narchives %s\nlost     %s", r.Source(), r.Archives(), r.Lost())
+			}
+			restore := r.restore()
+			if restore.Stanza != tt.stanza || !restore.Foreign || restore.Whole || restore.Timeline != 1 || restore.Beyond != 0 ||
+				!slices.Contains(restore.Settings, "archive_library=") || !strings.HasPrefix(strings.Join(restore.Settings, " "), "shared_buffers=") {
+				t.Errorf("%+v", restore)
+			}
+			order := moduletest.Order(t, r.Steps())
+			identity, launch := strings.Index(order, "etcd identity /pg/pg-test/"), strings.Index(order, "10.10.10.12: unit patroni.service")
+			if identity < 0 || identity < strings.Index(order, "restore pg-test") || identity > launch {
+				t.Errorf("Patroni starts before it knows the new server:\n%s", order)
+			}
+			if own := strings.Contains(order, ": stanza pg-test"); own != (tt.archives != "") || strings.Contains(order, "stanza pg-meta") {
+				t.Errorf("the stanza changes: %v\n%s", own, order)
+			}
+		})
+	}
+
+	r, err := recoveryOf(t, fromElsewhere, another)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moduletest.Golden(t, "copy.steps", moduletest.Order(t, r.Steps()))
+	for _, step := range r.Steps() {
+		f, ok := step.Resource.(*resource.File)
+		if !ok {
+			continue
+		}
+		text := string(f.Content())
+		for _, line := range []string{"repo1-path=/pg-meta\n", "repo1-s3-key-secret=hidden\n", "\n[pg-meta]\n"} {
+			if !strings.Contains(text, line) || strings.Contains(text, "retention") || !slices.Contains(f.Mask, "repo1-s3-key-secret=") || f.Mode.Perm() != 0o600 {
+				t.Errorf("%s does not have %q, or shows too much (%v):\n%s", f.Path, line, f.Mask, text)
+			}
+		}
+	}
+	for _, said := range []string{r.Source(), r.request()} {
+		if strings.Contains(said, "hidden") {
+			t.Errorf("it shows a secret: %s", said)
+		}
+	}
+	if look := Named(siteWith(t, `{"pg_pitr": `+fromElsewhere+`}`), "pg-test").Members[0].Backups(r.Target).Resource.(postgres.Backups); look.From == nil || look.From.Stanza != "pg-meta" || look.Name != "pg-test" {
+		t.Errorf("it looks at %+v", look)
+	}
+}
+
+// TestRecoveryOfAnotherCut goes on where the data directory is the new one already,
+// so that only the record knows what was there.
+func TestRecoveryOfAnotherCut(t *testing.T) {
+	r, err := recoveryOf(t, `{"cluster": "pg-meta"}`, another)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{`{"cluster": "pg-meta"}`, `{"time": "2030-01-31 11:00:00+00"}`} {
+		c := Named(siteWith(t, `{"pg_pitr": `+target+`}`), "pg-test")
+		seen := map[*Member]postgres.BackupsSeen{}
+		for _, m := range c.Members {
+			s := backups()
+			s.Server = postgres.ServerSeen{System: s.System}
+			s.Own = &postgres.OwnSeen{System: 7000000000000000002}
+			if m == c.Members[1] {
+				s.Recovery = &postgres.Progress{Request: r.request(), Phase: postgres.PhaseRestored, Set: "20300131-010000F", Foreign: true, Former: 7000000000000000002}
+			}
+			seen[m] = s
+		}
+		wanted, _ := c.Wanted()
+		cut, err := c.Recover(wanted, nil, "", seen)
+		if err != nil || !cut.Foreign || cut.Former != 7000000000000000002 || (cut.Phase == "") == (target == `{"cluster": "pg-meta"}`) {
+			t.Fatalf("%s: %v, %+v", target, err, cut)
+		}
+		order := moduletest.Order(t, cut.Steps())
+		if !strings.Contains(order, "etcd identity") {
+			t.Errorf("%s: Patroni does not know the server:\n%s", target, order)
+		}
+		if emptied := strings.Contains(order, "/pg/spool/archive/pg-meta/in"); emptied && cut.Phase != "" {
+			t.Errorf("%s: what a server recovers from may go:\n%s", target, order)
+		}
+	}
+}
+
+// TestRecoveryUnfit refuses what could not become this cluster, before anything stops.
+func TestRecoveryUnfit(t *testing.T) {
+	for _, tt := range []struct {
+		name, target, want string
+		change             func(*postgres.BackupsSeen)
+	}{
+		{"another version", `{}`, "pg-test-2: the backups of pg-test are of PostgreSQL 16, and pg-test runs 17: set pg_version to 16", func(s *postgres.BackupsSeen) { s.Version = "16" }},
+		{"no such stanza", `{"cluster": "pg-meta"}`, "its repository has no backup to start from", func(s *postgres.BackupsSeen) { s.Sets, s.System, s.Version = nil, 0, "" }},
+		{"its own repository is down", `{"cluster": "pg-meta"}`, "the repository of pg-test itself, where it has to archive afterwards, cannot be read: it is down",
+			func(s *postgres.BackupsSeen) { s.Own = &postgres.OwnSeen{Problem: "it is down"} }},
+		{"a stanza of somebody else", `{"cluster": "pg-meta"}`, "stanza pg-test, where pg-test has to archive afterwards, is of another database cluster (system identifier 3; pg-test has 7000000000000000002), which may be alive",
+			func(s *postgres.BackupsSeen) { s.Own = &postgres.OwnSeen{System: 3} }},
+		{"a new stanza", `{"cluster": "pg-meta"}`, "", func(s *postgres.BackupsSeen) { s.Own = &postgres.OwnSeen{} }},
+		{"that of the source", `{"cluster": "pg-meta"}`, "", func(s *postgres.BackupsSeen) { s.Own = &postgres.OwnSeen{System: s.System} }},
+		{"what an earlier restore kept", `{"cluster": "pg-meta", "backup": true}`, "/pg/data-backup is there already", func(s *postgres.BackupsSeen) { s.Aside = true }},
+	} {
+		c := Named(siteWith(t, `{"pg_pitr": `+tt.target+`, "pgbackrest_method": "minio"}`), "pg-test")
+		seen := map[*Member]postgres.BackupsSeen{}
+		for _, m := range c.Members {
+			seen[m] = backups()
+		}
+		another(seen)
+		for m, s := range seen {
+			tt.change(&s)
+			seen[m] = s
+		}
+		wanted, _ := c.Wanted()
+		_, err := c.Recover(wanted, nil, "pg-test-2", seen)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// TestCopyAgain gives a copy that is made again a timeline that the first one did
+// not have.
+func TestCopyAgain(t *testing.T) {
+	r, err := recoveryOf(t, `{"cluster": "pg-meta"}`, func(seen map[*Member]postgres.BackupsSeen) {
+		for m, s := range seen {
+			s.Server.Timeline = 6
+			s.Own = &postgres.OwnSeen{System: s.System, Timeline: 5}
+			seen[m] = s
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.restore(); got.Timeline != 1 || got.Beyond != 6 {
+		t.Errorf("follows %d, beyond %d", got.Timeline, got.Beyond)
+	}
+	if !strings.HasSuffix(r.Source(), "; of the same database cluster") {
+		t.Error(r.Source())
 	}
 }
 

@@ -174,7 +174,7 @@ func (r *Recovery) Timeline() string {
 		b := r.Line.Branches[n-1]
 		text += fmt.Sprintf(", which left %d at LSN %s (%s)", b.Timeline, b.End, b.Reason)
 	}
-	if now := r.Seen.Server.Timeline; now > 0 && now != id {
+	if now := r.Seen.Server.Timeline; now > 0 && now != id && !r.Foreign {
 		text += fmt.Sprintf("; the server is on %d", now)
 	}
 	return text

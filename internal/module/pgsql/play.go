@@ -13,9 +13,9 @@ const moduleName = "PGSQL"
 // tags are what the steps of the main play carry, in its order. Some belong to
 // parts that other versions bring, so that naming them is no mistake.
 var tags = []string{
-	"pgsql", "pg_install", "pg_dbsu", "pg_dbsu_create", "pg_dbsu_sudo", "pg_pkg", "pg_pre", "pg_ext", "pg_extension", "pg_post",
-	"pg_link", "pg_path", "pg_dir", "pg_bin", "pg_alias",
-	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd",
+	"pgsql", "pg_install", "pg_dbsu", "pg_dbsu_create", "pg_dbsu_sudo", "pg_ssh", "pg_pkg", "pg_pre", "pg_ext", "pg_extension", "pg_post",
+	"pg_link", "pg_path", "pg_dir", "pg_bin", "pg_alias", "pg_dummy",
+	"pg_bootstrap", "pg_cert", "pg_cert_private", "pg_cert_issue", "pg_cert_copy", "pg_config", "pg_conf", "pg_etcd", "pg_key",
 	"pg_launch", "pg_primary", "pg_replica", "pg_pass", "pg_file", "pg_hba", "pg_param", "pg_restart", "pg_reload", "patroni_reload", "pg_patroni",
 	"pg_provision", "pg_init", "pg_user", "pg_db", "pg_db_baseline",
 	"pg_backup", "pgbackrest", "pgbackrest_dir", "pgbackrest_config", "pgbackrest_init", "pgbackrest_backup", "pg_crontab",
@@ -23,7 +23,7 @@ var tags = []string{
 	"pg_vip", "pg_vip_config", "pg_vip_launch",
 	"pg_service", "pg_service_config", "pg_service_reload", "haproxy", "haproxy_install", "haproxy_config", "haproxy_launch", "haproxy_reload",
 	"postgres", "patroni",
-	"pg_register", "register", "add_metrics", "pg_dns", "add_dns",
+	"pg_register", "register", "add_metrics", "add_ds", "pg_dns", "add_dns",
 }
 
 // Module returns the module.
@@ -35,12 +35,13 @@ func Module() module.Module {
 		Advise:      advise,
 		Instances:   instances,
 		Extras:      extras,
+		Register:    register,
 		Plays: []module.Play{
 			{Name: "pgsql", Short: "Create PostgreSQL clusters and keep them as declared", Tags: tags, Deploy: 40, Steps: deploy, Registration: module.Registers},
 			{Name: "pgsql-user", Short: "Create or change a user of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: user},
-			{Name: "pgsql-db", Short: "Create or change a database of a cluster", Tags: []string{"postgres", "pgbouncer"}, Steps: database},
+			{Name: "pgsql-db", Short: "Create or change a database of a cluster", Tags: []string{"postgres", "pgbouncer", "add_ds"}, Steps: database, Registration: module.Registers},
 			{Name: "pgsql-hba", Short: "Apply a cluster's access rules", Tags: []string{"pg_hba", "pg_reload", "pgbouncer_hba", "pgbouncer_reload"}, Steps: access},
-			{Name: "pgsql-svc", Short: "Publish a cluster's services", Tags: []string{"pg_service", "pg_service_config", "pg_service_reload"}, Steps: publish},
+			{Name: "pgsql-svc", Short: "Publish a cluster's services", Tags: []string{"pg_service", "pg_service_config", "pg_service_reload"}, Steps: publish, Registration: module.Registers},
 			{Name: "pgsql-ext", Short: "Install a cluster's extensions", Tags: []string{"pg_ext", "pg_extension"}, Steps: extensions},
 			{Name: "pgsql-rm", Short: "Remove PostgreSQL instances or whole clusters", Tags: removeTags, Steps: remove, Removes: removes, Registration: module.Deregisters},
 		},
@@ -65,11 +66,12 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 		var out []*plan.Step
 		for _, m := range covered {
 			b := m.builder()
-			m.addInstall(b.Tag("pg_install"))
+			m.addInstall(b.Tag("pg_install"), s)
 			m.addCert(b.Tag("pg_bootstrap"), s.CA)
 			m.addBackup(b)
 			if m.Params.PatroniEnabled {
 				boot := b.Tag("pg_bootstrap", "patroni")
+				m.addSodium(boot.Tag("pg_config"))
 				switch {
 				case m.handed() && c.Standalone():
 					m.addHandover(boot)
@@ -107,17 +109,19 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			}
 			out = append(out, c.addRemoval(covered, done)...)
 		}
-		return append(out, addServices(s, c, covered)...)
+		return append(out, addServices(s, c, hosts, covered)...)
 	})
 }
 
 // addInstall adds what is on the host before there is a cluster.
-func (m *Member) addInstall(b *plan.Builder) {
+func (m *Member) addInstall(b *plan.Builder, s *module.Site) {
 	m.addAccount(b)
+	m.addExchange(b, s)
 	m.addPackages(b)
 	m.addDirectories(b)
 	m.addEnvironment(b)
 	m.addScripts(b)
+	m.addDummy(b)
 }
 
 // addContents appends the steps that run on the cluster's leader, and returns
@@ -226,7 +230,7 @@ func access(s *module.Site, hosts []*module.Host) []*plan.Step {
 
 // publish is the play pgsql-svc.
 func publish(s *module.Site, hosts []*module.Host) []*plan.Step {
-	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step { return addServices(s, c, covered) })
+	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step { return addServices(s, c, hosts, covered) })
 }
 
 // extensions is the play pgsql-ext: packages on the members, and the extensions

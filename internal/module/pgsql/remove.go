@@ -18,7 +18,7 @@ import (
 // removeTags are the tags of pgsql-rm, in its order.
 var removeTags = []string{
 	"pg_access", "pg_vip", "pg_vip_config", "pg_vip_launch", "pg_service", "pgbouncer", "postgres", "pg_replica", "pg_primary", "pg_meta", "pg_backup", "pg_data", "pg_crontab", "pg_pkg",
-	"pg_deregister", "deregister", "rm_metrics", "pg_dns", "rm_dns",
+	"pg_deregister", "deregister", "rm_metrics", "rm_ds", "pg_dns", "rm_dns",
 }
 
 // removes names the clusters that a removal ends, else the instances that it
@@ -70,7 +70,7 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 			stopped = append(stopped, m.removeServer(b.Tag("postgres"), whole, stopped))
 			out = append(out, b.Steps()...)
 		}
-		out = append(out, c.removeFromProvider(s, whole)...)
+		out = append(out, c.removeFromProviders(s, hosts, whole)...)
 		if whole {
 			b := c.first().builder().Tag("pg_meta").After(stopped...)
 			if len(c.Etcd) > 0 && c.Params.PatroniEnabled {
@@ -93,7 +93,7 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 
 // removeAccess takes the cluster's services and pool from m's host.
 func (m *Member) removeAccess(b *plan.Builder, s *module.Site) {
-	if m.Params.PgServiceProvider == "" {
+	if !slices.Contains(m.Cluster.providers(s), m.Host) {
 		withdraw(b.Tag("pg_service"), s, m.Host, m.Cluster.Name)
 	}
 	b.Tag("pgbouncer").Add(&resource.UnitAbsent{Name: "pgbouncer.service"})
@@ -106,28 +106,19 @@ func withdraw(b *plan.Builder, s *module.Site, h *module.Host, cluster string) {
 		return
 	}
 	b.Add(&resource.Prune{Dir: node.HAProxyDir, Glob: cluster + "-*.cfg", Header: serviceHeader(cluster)})
-	whole := plan.NewBuilder(h.Name(), moduleName)
-	node.HAProxy(whole, s, h)
-	for _, step := range whole.Steps() {
-		if u, ok := step.Resource.(*resource.Unit); ok { // no more of HAProxy than its reload
-			reload := *u
-			reload.IfRunning = true
-			b.Add(&reload)
-		}
-	}
+	reloadHAProxy(b, s, h)
 }
 
-// removeFromProvider takes the services of a cluster that goes from the hosts
-// that publish them for it.
-func (c *Cluster) removeFromProvider(s *module.Site, whole bool) []*plan.Step {
+// removeFromProviders takes the services of a cluster that goes from those of
+// hosts that publish them for it; register does on others.
+func (c *Cluster) removeFromProviders(s *module.Site, hosts []*module.Host, whole bool) []*plan.Step {
 	var out []*plan.Step
-	if c.Params.PgServiceProvider == "" || !whole {
-		return nil
-	}
-	for _, h := range s.Group(c.Params.PgServiceProvider) {
-		b := plan.NewBuilder(h.Name(), moduleName).Tag("pgsql", "pg_access", "pg_service")
-		withdraw(b, s, h, c.Name)
-		out = append(out, b.Steps()...)
+	for _, h := range c.providers(s) {
+		if whole && slices.Contains(hosts, h) {
+			b := c.serviceBuilder(h)
+			withdraw(b, s, h, c.Name)
+			out = append(out, b.Steps()...)
+		}
 	}
 	return out
 }
@@ -172,6 +163,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(server, p.PgDbsuHome+"/.psqlrc")
 	file(server, "/etc/sudoers.d/"+dbsuGroup)
 	file(server, p.PgDbsuHome+"/.pgpass")
+	m.removeExchange(server, "")
 	dir, _ := m.cronTab()
 	server.Tag("pg_crontab").Add(&resource.Prune{Dir: dir, Glob: p.PgDbsu, Header: managed})
 

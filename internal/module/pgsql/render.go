@@ -2,9 +2,9 @@ package pgsql
 
 import (
 	"embed"
-	"fmt"
 
 	"pigsty/internal/module"
+	"pigsty/internal/resource"
 )
 
 //go:embed templates/*.tmpl
@@ -12,23 +12,17 @@ var templateFiles embed.FS
 
 var render = module.ParseTemplates(templateFiles).Render
 
-// limits are what a unit file asks the service manager for, as far as the host
-// can give it.
-type limits struct {
-	*Member
-	Header  string
-	Files   int
-	Lowered string // why Files is less than usual, for a comment; empty if it is not
-	OOM     bool
-}
+// postgresFiles is how many open files the units of PostgreSQL would like to have.
+const postgresFiles = 8388608
 
-// unitLimits returns the limits of a unit of m that would like to have files
-// open files. A unit that asks for more than its host allows does not start.
-func (m *Member) unitLimits(files int) limits {
-	l := limits{Member: m, Header: managed, Files: files, OOM: m.Facts.OOMAdjust}
-	if most := m.Facts.MaxFiles; most > 0 && most < files {
-		l.Files = most
-		l.Lowered = fmt.Sprintf("lowered from %d to what this host allows (fs.nr_open)", files)
-	}
-	return l
+// unitFile returns the file of a unit that would like to have files open files, as
+// far as m's host can give it.
+func (m *Member) unitFile(unit string, files int) *resource.File {
+	limit := module.OpenFiles(m.Host, files)
+	return resource.NewFile("/etc/systemd/system/"+unit, render(unit+".tmpl", struct {
+		*Member
+		Header string
+		Files  module.Limit
+		OOM    bool
+	}{m, managed, limit, m.Facts.OOMAdjust}), resource.Noting(limit.Note()))
 }

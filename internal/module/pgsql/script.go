@@ -15,7 +15,7 @@ import (
 var scriptFiles embed.FS
 
 // scripts are the commands in /pg/bin, for crontabs and for people on the host.
-var scripts = []string{"pg-role", "pg-cluster", "pg-backup", "pg-pitr", "pg-heartbeat", "pg-vacuum", "pg-repack"}
+var scripts = []string{"pg-role", "pg-cluster", "pg-backup", "pg-pitr", "pg-heartbeat", "pg-vacuum", "pg-repack", "pg-tune-hugepage"}
 
 // commands are the files of scripts, the same on every host.
 var commands = sync.OnceValue(func() (files []resource.Resource) {
@@ -55,7 +55,7 @@ func (m *Member) addScripts(b *plan.Builder) {
 	aliases.WriteString(managed + "\n")
 	for _, v := range []struct{ name, value string }{
 		{"PIGSTY_DBSU", p.PgDbsu}, {"PIGSTY_STANZA", m.Cluster.Name}, {"PIGSTY_LOG", p.PgLogDir}, {"PIGSTY_PATRONI_LOG", p.PatroniLogDir},
-		{"PIGSTY_BACKUP_LOG", p.PgbackrestLogDir}, {"PIGSTY_POOL_PORT", fmt.Sprint(p.PgbouncerPort)},
+		{"PIGSTY_BACKUP_LOG", p.PgbackrestLogDir}, {"PIGSTY_POOL_LOG", p.PgbouncerLogDir}, {"PIGSTY_POOL_PORT", fmt.Sprint(p.PgbouncerPort)},
 	} {
 		fmt.Fprintf(&aliases, "%s='%s'\n", v.name, v.value)
 	}

@@ -156,42 +156,110 @@ type serviceText struct {
 	options, servers string
 }
 
-// addServices adds the services of c to HAProxy on each of the hosts that
-// publish them, and takes away those that the inventory no longer has.
-func addServices(s *module.Site, c *Cluster, covered []*Member) []*plan.Step {
+// addServices adds the services of c to HAProxy on those of hosts that publish
+// them, and takes away what the inventory no longer has: single services, or
+// those of members for whom others publish them by now.
+func addServices(s *module.Site, c *Cluster, hosts []*module.Host, covered []*Member) []*plan.Step {
 	var out []*plan.Step
-	if provider := c.Params.PgServiceProvider; provider != "" {
-		for _, h := range s.Group(provider) {
-			out = append(out, c.publish(s, h, c.Params, "/etc/pki/ca.crt")...)
+	providers := c.providers(s)
+	publish := func(h *module.Host, p *Params, services []Service, ca string) {
+		if !module.Params[node.Params](h).HaproxyEnabled {
+			return
 		}
-		return out
+		b := c.serviceBuilder(h)
+		c.addServiceFiles(b.Tag("pg_service_config"), p, services, ca, false)
+		node.HAProxy(b.Tag("pg_service_reload"), s, h)
+		out = append(out, b.Steps()...)
 	}
 	for _, m := range covered {
-		out = append(out, c.publish(s, m.Host, m.Params, certDir+"/ca.crt")...)
+		switch {
+		case c.Params.PgServiceProvider == "":
+			publish(m.Host, m.Params, m.Params.services(), certDir+"/ca.crt")
+		case !slices.Contains(providers, m.Host):
+			publish(m.Host, m.Params, nil, "")
+		}
+	}
+	for _, h := range providers {
+		if slices.Contains(hosts, h) {
+			publish(h, c.Params, c.Params.services(), providerCA)
+		}
 	}
 	return out
 }
 
-// publish returns the steps that make HAProxy on h serve the services of c.
-func (c *Cluster) publish(s *module.Site, h *module.Host, p *Params, ca string) []*plan.Step {
-	if !module.Params[node.Params](h).HaproxyEnabled {
+// providerCA is where a host that has no certificate of PGSQL's has the
+// deployment's certificate authority.
+const providerCA = node.CAFile
+
+// providers returns the hosts whose HAProxy publishes the services of c in place
+// of the members' own, none if they do it themselves.
+func (c *Cluster) providers(s *module.Site) []*module.Host {
+	if c.Params.PgServiceProvider == "" {
 		return nil
 	}
-	b := plan.NewBuilder(h.Name(), moduleName).Tag("pgsql", "pg_access", "pg_service")
-	config := b.Tag("pg_service_config")
+	return s.Group(c.Params.PgServiceProvider)
+}
+
+// serviceBuilder returns a builder of the steps for services of c on h.
+func (c *Cluster) serviceBuilder(h *module.Host) *plan.Builder {
+	return plan.NewBuilder(h.Name(), moduleName).Tag("pgsql", "pg_access", "pg_service")
+}
+
+// addServiceFiles adds the files of services, and the removal of others of c. A
+// host that they visit has them only where it has HAProxy already.
+func (c *Cluster) addServiceFiles(b *plan.Builder, p *Params, services []Service, ca string, visit bool) {
 	prune := &resource.Prune{Dir: node.HAProxyDir, Glob: c.Name + "-*.cfg", Header: serviceHeader(c.Name)}
-	for _, v := range p.services() {
+	for _, v := range services {
 		content, err := c.serviceFile(p, v, ca)
 		if err != nil {
 			continue // Check has said so
 		}
 		name := c.Name + "-" + v.Name + ".cfg"
 		prune.Keep = append(prune.Keep, name)
-		config.Add(resource.NewFile(node.HAProxyDir+"/"+name, content))
+		f := resource.NewFile(node.HAProxyDir+"/"+name, content)
+		f.Visits = visit
+		b.Add(f)
 	}
-	config.Add(prune)
-	node.HAProxy(b.Tag("pg_service_reload"), s, h)
-	return b.Steps()
+	b.Add(prune)
+}
+
+// register has the providers of clusters' services that a run is not about
+// publish them, or forget them with the last member.
+func register(s *module.Site, name string, hosts []*module.Host, how module.Registration) []*plan.Step {
+	if name != moduleName {
+		return nil
+	}
+	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step {
+		var out []*plan.Step
+		for _, h := range c.providers(s) {
+			if slices.Contains(hosts, h) || !module.Params[node.Params](h).HaproxyEnabled {
+				continue
+			}
+			b := c.serviceBuilder(h)
+			switch {
+			case how == module.Registers:
+				c.addServiceFiles(b.Tag("pg_service_config"), c.Params, c.Params.services(), providerCA, true)
+				reloadHAProxy(b.Tag("pg_service_reload"), s, h)
+			case len(covered) == len(c.Members):
+				withdraw(b, s, h, c.Name)
+			}
+			out = append(out, b.Steps()...)
+		}
+		return out
+	})
+}
+
+// reloadHAProxy adds no more of HAProxy on h than its reload, where it runs.
+func reloadHAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
+	whole := plan.NewBuilder(h.Name(), moduleName)
+	node.HAProxy(whole, s, h)
+	for _, step := range whole.Steps() {
+		if u, ok := step.Resource.(*resource.Unit); ok {
+			reload := *u
+			reload.IfRunning = true
+			b.Add(&reload)
+		}
+	}
 }
 
 // whole writes an interval such as 0.5s in milliseconds: HAProxy takes no

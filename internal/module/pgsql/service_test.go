@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"pigsty/internal/module"
 	"pigsty/internal/module/moduletest"
+	"pigsty/internal/plan"
 )
 
 const serviceInventory = `
@@ -93,5 +95,52 @@ func TestServicesWithoutPatroni(t *testing.T) {
 		if strings.Contains(string(file), "http") {
 			t.Errorf("%s asks Patroni:\n%s", v.Name, file)
 		}
+	}
+}
+
+const providerInventory = `
+all:
+  children:
+    proxy: { hosts: { 10.10.10.10: {}, 10.10.10.12: {} } }
+    pg-test:
+      hosts:
+        10.10.10.11: { pg_seq: 1, pg_role: primary }
+        10.10.10.12: { pg_seq: 2, pg_role: replica }
+      vars: { pg_cluster: pg-test, pg_service_provider: proxy, pg_default_services: [ { name: primary, port: 5433, check: /primary, selector: '[]' } ] }
+`
+
+// TestServiceProvider has other hosts publish a cluster's services, of which one
+// is a member: what a run about the cluster does on those that it covers, and what
+// it brings along for those that it does not.
+func TestServiceProvider(t *testing.T) {
+	s := newSite(t, "provider.yml", providerInventory, nil)
+	s.Modules = []module.Module{Module()}
+	members := []*module.Host{s.Host("10.10.10.11"), s.Host("10.10.10.12")}
+	var out strings.Builder
+	show := func(name string, hosts []*module.Host, own bool) {
+		for _, p := range s.Modules[0].Plays {
+			if p.Name != name {
+				continue
+			}
+			if own {
+				fmt.Fprintf(&out, "== %s on %v\n%s", name, hosts, moduletest.Steps(tagged(p.Steps(s, hosts), "pg_service")))
+			}
+			fmt.Fprintf(&out, "== %s on %v brings along\n%s", name, hosts, moduletest.Steps(s.Registration(&p, hosts)))
+		}
+	}
+	show("pgsql-svc", members, true)
+	show("pgsql", members, false)
+	show("pgsql-db", members, false)
+	show("pgsql-rm", members, true)
+	show("pgsql-rm", members[1:], true)
+	show("pgsql-svc", s.Hosts(), false)
+	moduletest.Golden(t, "provider.steps", out.String())
+
+	var written []string
+	for _, step := range s.Registration(&module.Play{Name: "pgsql-svc", Tags: []string{"pg_service"}, Registration: module.Registers}, members) {
+		written = append(written, files([]*plan.Step{step}))
+	}
+	if text := strings.Join(written, ""); !strings.Contains(text, "server pg-test-1 10.10.10.11:6432 check port 8008") {
+		t.Errorf("the file of a provider:\n%s", text)
 	}
 }

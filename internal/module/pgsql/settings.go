@@ -54,7 +54,7 @@ func workloadOf(kind string, p *Params, h *module.Host) workload {
 	return workload{
 		Template: kind, Version: p.PgVersion, MaxConn: p.PgMaxConn,
 		Pooled: p.PgDefaultServiceDest == "pgbouncer", BufferRatio: p.PgSharedBufferRatio,
-		Libs: p.PgLibs, IOMethod: p.PgIoMethod,
+		Libs: p.libraries(), Sharded: p.sharded(), IOMethod: p.PgIoMethod,
 		Modern: h.Facts.Family == "deb" || strings.HasPrefix(h.Facts.Codename, "el10"),
 	}
 }
@@ -78,6 +78,7 @@ func (s *settings) replication(kind string, t tuning) {
 	s.set("max_slot_wal_keep_size", gigabytes(t.SlotWALKeepSize))
 	s.set("wal_log_hints", "on") // pg_rewind needs it where there are no checksums
 	s.set("track_commit_timestamp", "on")
+	s.set("output_plugin_libraries", outputPlugins)
 	s.since(17, "sync_replication_slots", "on")
 	s.set("hot_standby_feedback", "on")
 	s.set("max_standby_archive_delay", "10min")
@@ -93,6 +94,12 @@ func (s *settings) replication(kind string, t tuning) {
 	}
 	s.since(18, "idle_replication_slot_timeout", "7d")
 }
+
+// outputPlugins are the libraries by which logical decoding may write changes:
+// those of PostgreSQL itself, and those that clusters commonly install. Minor
+// versions before 16.15, 17.11 and 18.6 load any library and do not know the
+// parameter, which Patroni then leaves out.
+const outputPlugins = "pgoutput, test_decoding, wal2json, wal2mongo, decoderbufs"
 
 func (s *settings) planner(p *Params, kind string, t tuning) {
 	if kind != "olap" && kind != "tiny" { // parallelism only where it clearly pays
@@ -265,14 +272,15 @@ func (s *settings) libraries(p *Params, kind string, t tuning) {
 	if p.PgLibs != "" {
 		s.set("shared_preload_libraries", p.PgLibs)
 	}
-	if preloads(p.PgLibs, "auto_explain") {
+	libs := p.libraries()
+	if preloads(libs, "auto_explain") {
 		s.set("auto_explain.log_min_duration", "1s")
 		s.set("auto_explain.log_analyze", "on")
 		s.set("auto_explain.log_verbose", "on")
 		s.set("auto_explain.log_timing", "on")
 		s.set("auto_explain.log_nested_statements", "on")
 	}
-	if preloads(p.PgLibs, "pg_stat_statements") {
+	if preloads(libs, "pg_stat_statements") {
 		entries := 10000
 		if kind == "tiny" {
 			entries = 2500
@@ -282,17 +290,22 @@ func (s *settings) libraries(p *Params, kind string, t tuning) {
 		s.set("pg_stat_statements.track_utility", "off")
 		s.set("pg_stat_statements.track_planning", "off")
 	}
-	if preloads(p.PgLibs, "timescaledb") {
+	if preloads(libs, "pg_wait_sampling") { // every process, ten times a second; its default costs ten times that
+		s.set("pg_wait_sampling.history_period", 100)
+		s.set("pg_wait_sampling.profile_period", 100)
+		s.set("pg_wait_sampling.profile_pid", "off")
+	}
+	if preloads(libs, "timescaledb") {
 		s.set("timescaledb.telemetry_level", "off")
 		s.set("timescaledb.max_background_workers", t.WorkerBase)
 	}
-	if preloads(p.PgLibs, "pg_cron") {
+	if preloads(libs, "pg_cron") {
 		s.set("cron.database_name", p.PgPrimaryDb)
 	}
-	if preloads(p.PgLibs, "pgsodium") && p.PgsodiumGetkeyScript != "" {
-		s.set("pgsodium.getkey_script", p.PgsodiumGetkeyScript)
+	if p.sodium() {
+		s.set("pgsodium.getkey_script", p.getkeyScript())
 	}
-	if preloads(p.PgLibs, "pg_duckdb") && kind != "crit" {
+	if preloads(libs, "pg_duckdb") && kind != "crit" {
 		s.set("duckdb.allow_community_extensions", "on")
 	}
 }

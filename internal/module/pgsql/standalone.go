@@ -37,7 +37,7 @@ func (m *Member) addHandover(b *plan.Builder, after ...string) string {
 	p := m.Params
 	b = b.Tag("pg_launch", "pg_patroni").After(after...)
 	before := []string{
-		b.Add(resource.NewFile("/etc/systemd/system/"+postgresUnit, render("postgres.service.tmpl", m.unitLimits(8388608)))),
+		b.Add(m.unitFile(postgresUnit, postgresFiles)),
 		b.Add(postgres.Handed{Patroni: m.api(), Name: m.Instance(), Data: p.PgData, Unit: postgresUnit,
 			Replica: m != m.Cluster.Primary || m.Cluster.standby(), New: m.Cluster.Standalone() && m.strange()}),
 	}

@@ -25,6 +25,7 @@ type workload struct {
 	Pooled      bool    // clients go through PgBouncer by default
 	BufferRatio float64 // share of memory for shared_buffers
 	Libs        string  // shared_preload_libraries
+	Sharded     bool    // the cluster is a part of a Citus cluster: Patroni preloads citus
 	IOMethod    string  // pg_io_method; auto chooses by Modern
 	Modern      bool    // the host's kernel and PostgreSQL build know io_uring
 }
@@ -76,11 +77,12 @@ func tune(c capacity, w workload) tuning {
 	if olap {
 		t.LocksPerTransaction *= 2
 	}
-	if preloads(w.Libs, "citus") || preloads(w.Libs, "timescaledb") {
+	citus := w.Sharded || preloads(w.Libs, "citus")
+	if citus || preloads(w.Libs, "timescaledb") {
 		t.LocksPerTransaction *= 2
 	}
 	// Citus commits across shards in two phases; nothing else should.
-	if preloads(w.Libs, "citus") {
+	if citus {
 		t.PreparedTransaction = t.MaxConnections
 	}
 

@@ -72,6 +72,9 @@ func TestTuneChoices(t *testing.T) {
 	if got := with(func(w *workload) { w.Libs = "citus, pg_stat_statements" }); got.LocksPerTransaction != 1000 || got.PreparedTransaction != 500 {
 		t.Errorf("citus: %+v", got)
 	}
+	if got := with(func(w *workload) { w.Sharded = true }); got.LocksPerTransaction != 1000 || got.PreparedTransaction != 500 {
+		t.Errorf("a part of a Citus cluster: %+v", got)
+	}
 	if got := with(func(w *workload) { w.Libs = "$libdir/timescaledb"; w.Template = "olap" }); got.LocksPerTransaction != 2000 || got.PreparedTransaction != 0 {
 		t.Errorf("timescaledb: %+v", got)
 	}

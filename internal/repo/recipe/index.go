@@ -53,7 +53,7 @@ func (d *Dir) apt() (*index, error) {
 	}
 	var entries []string
 	for _, file := range files {
-		entry, err := debEntry(file)
+		entry, err := deb.DescribeFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("%w; remove it", err)
 		}

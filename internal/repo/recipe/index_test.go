@@ -96,19 +96,3 @@ func handmade(t *testing.T, file string) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
-
-// FuzzControl looks for packages that the index cannot be made of without harm.
-func FuzzControl(f *testing.F) {
-	var b strings.Builder
-	r := &Recipe{Name: "hello", Version: "1", Release: 1, Date: "2024-05-06T07:08:09Z"}
-	if err := r.writeDeb(&b, &compiled{binary: []byte("program")}, "amd64"); err != nil {
-		f.Fatal(err)
-	}
-	f.Add([]byte(b.String()))
-	f.Add([]byte("!<arch>\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if text, err := readControl(strings.NewReader(string(data))); err == nil && len(text) > maxControl {
-			t.Errorf("a control file of %d bytes", len(text))
-		}
-	})
-}

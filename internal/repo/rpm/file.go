@@ -48,6 +48,12 @@ func OpenFile(path, location, sha256 string, ring *pgp.Keyring) (f *File, signer
 	return f, signer, nil
 }
 
+// Identity returns the name of the package, its version as EVR.String has it, and
+// its architecture.
+func (f *File) Identity() (name, version, arch string) {
+	return f.own.text(tagName), EVR(f.version()).String(), f.own.text(tagArch)
+}
+
 func readFile(in io.Reader, info fs.FileInfo, location, sha256 string) (*File, error) {
 	signatures, own, start, err := readHeaders(in)
 	if err != nil {

@@ -8,5 +8,5 @@ import "pigsty/internal/resource"
 // Resources returns a zero value of every resource of this package, for
 // resource.Register.
 func Resources() []resource.Resource {
-	return []resource.Resource{Health{}, Auth{}, Account{}, Member{}, MemberAbsent{}, DeletePrefix{}, AccountAbsent{}, Report{}}
+	return []resource.Resource{Health{}, Auth{}, Account{}, Member{}, MemberAbsent{}, DeletePrefix{}, AccountAbsent{}, Identity{}, Report{}}
 }

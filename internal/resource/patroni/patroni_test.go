@@ -266,9 +266,14 @@ func (u fakeUnits) Show(context.Context, string) (resource.UnitState, error) {
 }
 func (fakeUnits) Journal(context.Context, string, int) string { return "patroni.service: exited" }
 
-type logFile struct{ resource.Files }
+type logFile struct {
+	resource.Files
+	more string
+}
 
-func (logFile) Read(string) ([]byte, error) { return []byte("one\ntwo: no space left\n"), nil }
+func (f logFile) Read(string) ([]byte, error) {
+	return []byte("one\ntwo: no space left\n" + f.more), nil
+}
 
 func TestReady(t *testing.T) {
 	f := newFake(t, Member{Name: "a", Role: "replica", State: "creating replica"})
@@ -285,6 +290,14 @@ func TestReady(t *testing.T) {
 	}
 	h.Units = fakeUnits{active: "failed"}
 	if err := r.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "patroni.service has failed") {
+		t.Errorf("%v", err)
+	}
+	h.Units = fakeUnits{active: "activating"} // which it is while systemd waits to start it again
+	if err := r.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "after 300ms") {
+		t.Errorf("%v", err)
+	}
+	h.Files = logFile{more: "CRITICAL: system ID mismatch, node a belongs to a different cluster: 1 != 2\n"}
+	if err := r.Apply(t.Context(), h); err == nil || strings.Contains(err.Error(), "after 300ms") || !strings.Contains(err.Error(), "move it away") || !strings.Contains(err.Error(), "1 != 2") {
 		t.Errorf("%v", err)
 	}
 	f.mu.Lock()

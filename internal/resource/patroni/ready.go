@@ -156,8 +156,11 @@ func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
 	}
 	err := poll(ctx, h, r.API, r.Timeout, problem, func() error {
 		unit, err := h.Units.Show(ctx, r.unit())
-		if err == nil && unit.Active == "failed" {
+		switch {
+		case err == nil && unit.Active == "failed":
 			return errors.New(r.unit() + " has failed")
+		case err == nil && unit.Active == "activating" && r.foreign(h): // systemd would start it for ever
+			return errors.New("its data directory is that of another cluster, and is left as it is: move it away if the member is to be copied anew")
 		}
 		return nil
 	})
@@ -179,6 +182,16 @@ func (r Ready) Apply(ctx context.Context, h *resource.Host) error {
 		}
 	}
 	return fmt.Errorf("waiting for patroni member %s: %s", r.Name, text)
+}
+
+// foreign reports whether Patroni ended because the data directory is that of
+// another cluster, which it does not touch.
+func (r Ready) foreign(h *resource.Host) bool {
+	if r.Log == "" {
+		return false
+	}
+	data, err := h.Files.Read(r.Log)
+	return err == nil && strings.Contains(lastLines(string(data), 5), "CRITICAL: system ID mismatch")
 }
 
 // wakeLeader makes the leader look at its members once this one is among them.

@@ -11,16 +11,13 @@ import (
 	"pigsty/internal/resource"
 )
 
-// moveAway sets the data directory aside, once.
-func (r Restore) moveAway(ctx context.Context, h *resource.Host, p Progress) error {
-	last, err := readProgress(h)
-	if err != nil {
-		return err
-	}
-	if last == nil || last.Request != r.Request || !last.Aside {
+// moveAway sets the data directory aside, once, and has p say so.
+func (r Restore) moveAway(ctx context.Context, h *resource.Host, p *Progress) error {
+	if !p.Aside {
 		_, present := h.Files.Stat(r.Data)
 		_, aside := h.Files.Stat(r.Aside)
 		switch {
+		case errors.Is(aside, fs.ErrNotExist) && errors.Is(present, fs.ErrNotExist): // both went with their disk
 		case errors.Is(aside, fs.ErrNotExist):
 			if _, err := h.Commands.Run(ctx, resource.Command{Args: []string{"mv", r.Data, r.Aside}, Dir: "/"}); err != nil {
 				return fmt.Errorf("setting %s aside: %w", r.Data, err)
@@ -31,7 +28,7 @@ func (r Restore) moveAway(ctx context.Context, h *resource.Host, p Progress) err
 			return fmt.Errorf("%s is there already, from an earlier restore: remove it or move it away", r.Aside)
 		}
 		p.Aside = true
-		if err := writeProgress(h, p); err != nil {
+		if err := writeProgress(h, *p); err != nil {
 			return err
 		}
 	}

@@ -179,6 +179,8 @@ func (b Backup) watch(ctx context.Context, h *resource.Host, done <-chan struct{
 type ArchiveCheck struct {
 	Stanza
 	First bool // also before the first segment: no backup follows that would show it
+
+	Restored bool // the server was just restored from elsewhere: that it archives is to be seen
 }
 
 var _ resource.Requirer = ArchiveCheck{}
@@ -202,6 +204,8 @@ func (a ArchiveCheck) Diff(ctx context.Context, h *resource.Host) (resource.Chan
 		return resource.Change{}, resource.ErrNotLeader
 	case pending:
 		return resource.Change{Action: resource.Run, Reason: "its stanza changes"}, nil
+	case a.Restored:
+		return resource.Change{Action: resource.Run, Reason: "what was restored has archived nothing yet"}, nil
 	case a.First && server.Timeline == 1 && !server.LastArchived.After(time.Unix(0, 0)):
 		return resource.Change{Action: resource.Run, Reason: "nothing was archived yet"}, nil
 	case server.ArchiveFails():

@@ -188,6 +188,23 @@ func TestRestoreLost(t *testing.T) {
 	}
 }
 
+// TestRestoreAgain restores although the same was asked for before, of a cluster
+// that has outlived that.
+func TestRestoreAgain(t *testing.T) {
+	h, _, _ := backed(t)
+	old := Progress{Cluster: "pg-test", Request: "a", Phase: PhaseRestored, Set: "20300131-010000F"}
+	if err := writeProgress(h, old); err != nil {
+		t.Fatal(err)
+	}
+	now := RestoreBegun{Progress: Progress{Cluster: "pg-test", Request: "a", Phase: PhaseBegun, Set: "20300201-010000F"}}
+	settled(t, h, now) // it is gone on with
+	now.Fresh = true
+	reach(t, h, now, "create (does not exist) impact none")
+	if p, err := readProgress(h); err != nil || *p != now.Progress {
+		t.Errorf("remembered is %+v, %v", p, err)
+	}
+}
+
 // TestMoveAway sets a data directory aside once, and never over another.
 func TestMoveAway(t *testing.T) {
 	h, shell, _ := backed(t)
@@ -201,20 +218,28 @@ func TestMoveAway(t *testing.T) {
 	}
 	write(t, h, "/pg/data/PG_VERSION", "17\n")
 	for range 2 { // the second time it goes on
-		if err := r.moveAway(t.Context(), h, p); err != nil || moves != 1 {
+		if err := r.moveAway(t.Context(), h, &p); err != nil || moves != 1 {
 			t.Fatalf("%v, moved %d times", err, moves)
 		}
 	}
 	if err := h.Files.Remove(ProgressPath); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.moveAway(t.Context(), h, p); err == nil || !strings.Contains(err.Error(), "/pg/data-backup is there already, from an earlier restore") {
+	p.Aside = false // another restore
+	if err := r.moveAway(t.Context(), h, &p); err == nil || !strings.Contains(err.Error(), "/pg/data-backup is there already, from an earlier restore") {
 		t.Error(err)
 	}
 	if err := h.Files.RemoveAll("/pg/data"); err != nil { // as a run leaves it that was cut right after the move
 		t.Fatal(err)
 	}
-	if err := r.moveAway(t.Context(), h, p); err != nil || moves != 1 {
+	if err := r.moveAway(t.Context(), h, &p); err != nil || moves != 1 {
+		t.Errorf("%v, moved %d times", err, moves)
+	}
+	if err := errors.Join(h.Files.RemoveAll("/pg/data"), h.Files.RemoveAll("/pg/data-backup")); err != nil { // another disk
+		t.Fatal(err)
+	}
+	p.Aside = false
+	if err := r.moveAway(t.Context(), h, &p); err != nil || moves != 1 || !p.Aside {
 		t.Errorf("%v, moved %d times", err, moves)
 	}
 }

@@ -19,7 +19,10 @@ import (
 type Backups struct {
 	Stanza
 	Data  string // data directory
+	Bin   string // directory of pg_controldata
 	Aside string // where a restore would set it aside
+
+	From *Elsewhere // where the backups are; nil for the cluster's own place
 
 	History  bool // whether to look at the timelines, too
 	Timeline int  // one whose history is wanted beside the newest one's
@@ -31,6 +34,9 @@ type BackupsSeen struct {
 	Sets    []BackupSet `json:"sets"`              // of the present database cluster, oldest first
 	WALMin  string      `json:"wal_min,omitempty"` // the archive's oldest and newest segment
 	WALMax  string      `json:"wal_max,omitempty"`
+	System  uint64      `json:"system,string,omitempty"` // identifier of the database cluster that the backups are of
+	Version string      `json:"version,omitempty"`       // its major version
+	Own     *OwnSeen    `json:"own,omitempty"`           // the cluster's own place, where the backups are elsewhere
 
 	Timelines   []Timeline `json:"timelines,omitempty"`   // by number, without the first
 	Tablespaces []string   `json:"tablespaces,omitempty"` // where they are
@@ -56,6 +62,7 @@ type BackupSet struct {
 // ServerSeen is the server as it is now.
 type ServerSeen struct {
 	Running      bool      `json:"running"`
+	System       uint64    `json:"system,string,omitempty"` // its identifier; of one that does not run only where its history is asked for
 	Replica      bool      `json:"replica,omitempty"`
 	Timeline     int       `json:"timeline,omitempty"`
 	LSN          string    `json:"lsn,omitempty"`
@@ -68,6 +75,12 @@ type ServerSeen struct {
 	// before this moment. Zero if nobody can tell.
 	ArchivedTo    uint64    `json:"archived_to,omitempty"`
 	ArchivedUntil time.Time `json:"archived_until,omitzero"`
+}
+
+// Other reports whether the backups are certainly of another database cluster
+// than the one in the data directory.
+func (s BackupsSeen) Other() bool {
+	return s.System != 0 && s.Server.System != 0 && s.System != s.Server.System
 }
 
 // ArchiveFails reports whether the newest attempt to archive a segment failed.
@@ -89,7 +102,8 @@ const serverQuery = `SELECT pg_is_in_recovery(),
   CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_snapshot_xmax(pg_current_snapshot())::text::bigint & 4294967295) END,
   coalesce(last_archived_time, 'epoch'), coalesce(last_failed_time, 'epoch'), coalesce(last_failed_wal, ''),
   coalesce(last_archived_wal, ''), pg_size_bytes(current_setting('wal_segment_size')),
-  coalesce((pg_stat_file('pg_wal/' || last_archived_wal, true)).modification, 'epoch')
+  coalesce((pg_stat_file('pg_wal/' || last_archived_wal, true)).modification, 'epoch'),
+  (SELECT system_identifier FROM pg_control_system())
 FROM pg_stat_archiver`
 
 // Diff returns one attribute, which SeenBackups reads.
@@ -99,16 +113,13 @@ func (b Backups) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 	if seen.Server, err = b.server(ctx, h); err != nil {
 		return resource.Change{}, err
 	}
-	look, cancel := context.WithTimeout(ctx, stanzaLook)
-	defer cancel()
-	if out, err := b.run(look, h, "--output=json", "info"); err != nil {
-		seen.Problem = err.Error()
-	} else if archive, err := seen.read(out, b.Name); err != nil {
-		seen.Problem = err.Error()
-	} else if b.History && archive != "" {
-		if seen.Timelines, err = b.timelines(look, h, archive, seen.Server); err != nil {
-			seen.Problem = err.Error()
+	if b.History && !seen.Server.Running {
+		if seen.Server.System, err = systemOf(ctx, h, b.Data, b.Bin, b.withDefaults().User); err != nil {
+			return resource.Change{}, err
 		}
+	}
+	if err := b.look(ctx, h, &seen); err != nil {
+		seen.Problem = err.Error()
 	}
 	if seen.Tablespaces, err = tablespaces(h, b.Data); err != nil {
 		return resource.Change{}, err
@@ -127,14 +138,50 @@ func (b Backups) Diff(ctx context.Context, h *resource.Host) (resource.Change, e
 	return resource.Change{Attrs: []resource.Attr{{Name: "backups", New: string(data)}}}, nil
 }
 
+// look adds what is in the repository.
+func (b Backups) look(ctx context.Context, h *resource.Host, seen *BackupsSeen) error {
+	ctx, cancel := context.WithTimeout(ctx, stanzaLook)
+	defer cancel()
+	own := b.Stanza
+	if b.From != nil {
+		there, done, err := b.From.open(h, own)
+		if err != nil {
+			return err
+		}
+		defer done()
+		b.Stanza = there
+	}
+	out, err := b.run(ctx, h, "--output=json", "info")
+	if err != nil {
+		return err
+	}
+	archive, err := seen.read(out, b.Name)
+	if err != nil {
+		return err
+	}
+	if b.From != nil {
+		seen.Own = own.seeOwn(ctx, h, seen.System)
+	}
+	if !b.History || archive == "" {
+		return nil
+	}
+	server := seen.Server
+	if b.From != nil || seen.Other() { // its timelines are not those of the archive
+		server = ServerSeen{}
+	}
+	seen.Timelines, err = b.timelines(ctx, h, archive, server)
+	return err
+}
+
 // server asks the server about itself.
 func (b Backups) server(ctx context.Context, h *resource.Host) (ServerSeen, error) {
 	s := ServerSeen{Running: true}
-	archived, size := "", uint64(0)
+	archived, size, system := "", uint64(0), int64(0)
 	err := b.pass(h).with(ctx, maintenance, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, serverQuery).Scan(&s.Replica, &s.Timeline, &s.LSN, &s.NextXID, &s.LastArchived, &s.LastFailed, &s.FailedWAL,
-			&archived, &size, &s.ArchivedUntil)
+			&archived, &size, &s.ArchivedUntil, &system)
 	})
+	s.System = uint64(system)
 	if errors.Is(err, errNotRunning) {
 		return ServerSeen{}, nil
 	}

@@ -151,6 +151,55 @@ of postgres on sequences in public to PUBLIC: "" → "SELECT"`)
 	reach(t, h, Database{Server: s, Name: "d_app", State: Absent}, "remove (declared absent) impact data loss")
 }
 
+// TestLocales creates databases whose locales other providers define, and finds
+// no difference afterwards but that of another declaration.
+func TestLocales(t *testing.T) {
+	h, s := host(t), live.server
+	version := serverVersion(t, h)
+	if version < 15 {
+		t.Skip("a server from before it could be chosen")
+	}
+	for _, c := range []struct {
+		since            int
+		d                Database
+		plan, have, note string
+	}{
+		{15, Database{LocaleProvider: "icu", ICULocale: "en-US", Strategy: "wal_log"}, `
+locale_provider: "" → "icu"
+icu_locale: "" → "en-US"
+strategy: "" → "wal_log"`, "i a b B g", "locale_provider is icu, not libc"},
+		{16, Database{LocaleProvider: "ICU", ICULocale: "en-US", ICURules: "&a < g"}, `
+locale_provider: "" → "ICU"
+icu_locale: "" → "en-US"
+icu_rules: "" → "&a < g"`, "i a g b B", "locale_provider is icu, not libc"},
+		{17, Database{LocaleProvider: "builtin", BuiltinLocale: "C.UTF-8", Strategy: "file_copy"}, `
+locale_provider: "" → "builtin"
+builtin_locale: "" → "C.UTF-8"
+strategy: "" → "file_copy"`, "b B a b g", "locale_provider is builtin, not libc"},
+	} {
+		c.d.Server, c.d.Name, c.d.Template = s, "l_app", "template0"
+		if c.since > version {
+			fails(t, h, c.d, fmt.Sprintf("needs PostgreSQL %d, this is %d", c.since, version))
+			continue
+		}
+		reach(t, h, c.d, "create (does not exist) impact none\ntemplate: \"\" → \"template0\""+c.plan)
+		got := sql(t, h, "l_app", "SELECT datlocprovider::text || ' ' || (SELECT string_agg(x, ' ' ORDER BY x) FROM (VALUES ('g'), ('b'), ('a'), ('B')) v (x)) FROM pg_database WHERE datname = 'l_app'")
+		if got[0] != c.have {
+			t.Errorf("the provider, and its order: %s, not %s", got[0], c.have)
+		}
+		if change, err := (Database{Server: s, Name: "l_app", LocaleProvider: "libc"}).Diff(t.Context(), h); err != nil || !strings.HasPrefix(change.Note, c.note) {
+			t.Errorf("%s, %v; want the note %s", shown(change), err, c.note)
+		}
+		if c.d.ICULocale != "" {
+			other := Database{Server: s, Name: "l_app", ICULocale: "de-DE"}
+			if change, err := other.Diff(t.Context(), h); err != nil || !strings.HasPrefix(change.Note, "icu_locale is en-US, not de-DE") {
+				t.Errorf("%s, %v", shown(change), err)
+			}
+		}
+		sql(t, h, "postgres", "DROP DATABASE l_app WITH (FORCE)")
+	}
+}
+
 func TestExtension(t *testing.T) {
 	h, s := host(t), live.server
 	if sql(t, h, "postgres", "SELECT count(*) FROM pg_available_extensions WHERE name IN ('pg_trgm', 'hstore')")[0] != "2" {

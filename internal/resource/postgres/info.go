@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -91,6 +92,26 @@ func (a infoAnswer) current() int {
 	return last
 }
 
+// system returns the system identifier of the database cluster that the stanza
+// knows by a number, 0 if it knows none.
+func (a infoAnswer) system(id int) uint64 {
+	for _, db := range a.DB {
+		if db.ID == id {
+			return db.System
+		}
+	}
+	return 0
+}
+
+// timelineOf returns the timeline that a segment of WAL is of, 0 if name is none.
+func timelineOf(name string) int {
+	id, err := strconv.ParseUint(name[:min(8, len(name))], 16, 32)
+	if err != nil {
+		return 0
+	}
+	return int(id)
+}
+
 // read takes pgBackRest's answer. It returns the directory of the archive, "" if
 // there is none yet.
 func (s *BackupsSeen) read(out []byte, name string) (archive string, err error) {
@@ -99,6 +120,11 @@ func (s *BackupsSeen) read(out []byte, name string) (archive string, err error) 
 		return "", err
 	}
 	now := answer.current()
+	for _, db := range answer.DB {
+		if db.ID == now {
+			s.System, s.Version = db.System, db.Version
+		}
+	}
 	for _, a := range answer.Archive {
 		if a.Database.ID == now {
 			archive, s.WALMin, s.WALMax = a.ID, a.Min, a.Max

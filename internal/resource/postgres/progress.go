@@ -22,6 +22,9 @@ type Progress struct {
 	InArchive bool `json:"in_archive,omitempty"` // see Restore
 	Timeline  int  `json:"timeline,omitempty"`   // that is followed; 0 for the backup's own
 	Aside     bool `json:"aside,omitempty"`      // whether the data directory was moved away
+
+	Foreign bool   `json:"foreign,omitempty"`       // see Restore
+	Former  uint64 `json:"former,string,omitempty"` // system identifier that the cluster had before
 }
 
 // The phases of a Restore: members are being stopped, the files are there, the
@@ -62,7 +65,12 @@ func writeProgress(h *resource.Host, p Progress) error {
 }
 
 // RestoreBegun remembers on the host that a Restore is under way.
-type RestoreBegun struct{ Progress Progress }
+type RestoreBegun struct {
+	Progress Progress
+	// Fresh is a Restore that begins now, though one that asked for the same may
+	// be remembered: the cluster has outlived that.
+	Fresh bool
+}
 
 // Key returns "restore begun NAME".
 func (b RestoreBegun) Key() string { return "restore begun " + b.Progress.Cluster }
@@ -70,7 +78,7 @@ func (b RestoreBegun) Key() string { return "restore begun " + b.Progress.Cluste
 // Diff is a run if nothing, or something else, is remembered.
 func (b RestoreBegun) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
 	p, err := readProgress(h)
-	if err != nil || p != nil && p.Request == b.Progress.Request {
+	if err != nil || p != nil && p.Request == b.Progress.Request && (!b.Fresh || *p == b.Progress) {
 		return resource.Change{}, err
 	}
 	return resource.Change{Action: resource.Create, Reason: "does not exist"}, nil

@@ -102,13 +102,28 @@ func (r Restore) start(ctx context.Context, h *resource.Host, settings ...string
 	for _, setting := range append([]string{
 		"listen_addresses=", "port=" + strconv.Itoa(s.Port), "unix_socket_directories=" + s.Socket, "hot_standby=off",
 		"synchronous_standby_names=", "logging_collector=off", "log_destination=stderr", "lc_messages=C", "log_min_messages=log",
-	}, settings...) {
+	}, append(r.foreign(), settings...)...) {
 		args = append(args, "-c", setting)
 	}
 	if _, err := h.Commands.Run(ctx, resource.Command{Args: args, Dir: "/"}); err != nil {
 		return fmt.Errorf("starting the server to recover: %w", err)
 	}
 	return nil
+}
+
+// foreign returns the settings of a server that comes from elsewhere, and has the
+// configuration of there. It would archive there, too: what it writes waits for
+// Patroni's configuration instead. Numbers of timelines that the cluster's own
+// archive has are passed over.
+func (r Restore) foreign() []string {
+	if !r.Foreign {
+		return nil
+	}
+	out := append([]string{"archive_command="}, r.Settings...)
+	if r.Timeline < r.Beyond {
+		out = append(out, "recovery_target_timeline="+strconv.Itoa(r.Timeline))
+	}
+	return out
 }
 
 // recoverySettings are what pgBackRest writes to postgresql.auto.conf. A server

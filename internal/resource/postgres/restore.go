@@ -38,6 +38,17 @@ type Restore struct {
 	// archive is what was asked for. Otherwise it means that something is missing.
 	Whole bool
 
+	// Foreign is a backup of another database cluster than the present one, or
+	// from elsewhere than the cluster's own place. WAL of the present data directory
+	// leads to no target of that, and the server archives nothing before Patroni
+	// configures it.
+	Foreign bool
+	// Settings are what a foreign server recovers with on this host, NAME=VALUE each.
+	Settings []string
+	// Timeline is the one that is followed. The new one of a foreign server gets a
+	// number after Beyond, since the cluster's own archive has those up to it.
+	Timeline, Beyond int
+
 	// InArchive is a target that was found to be in the archive before the server
 	// stopped. Any other may be in WAL that only the present data directory has.
 	InArchive bool
@@ -112,7 +123,7 @@ func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
 	lost := errors.Is(data, fs.ErrNotExist) // the files went with their disk
 	if lost || p.Phase != PhaseRestored && p.Phase != PhaseRecovered {
 		p.Phase = PhaseBegun
-		if err := r.restore(ctx, h, p); err != nil {
+		if err := r.restore(ctx, h, &p); err != nil {
 			return err
 		}
 		p.Phase = PhaseRestored
@@ -123,7 +134,11 @@ func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
 	if err := r.recover(ctx, h); err != nil {
 		return err
 	}
+	r.pass(h).forget() // what was seen of the server that is gone
 	if err := r.forgetTarget(ctx, h); err != nil {
+		return err
+	}
+	if err := r.release(h); err != nil {
 		return err
 	}
 	p.Phase = PhaseRecovered
@@ -131,7 +146,7 @@ func (r Restore) Apply(ctx context.Context, h *resource.Host) error {
 }
 
 // restore puts the files of the backup in place of those that are there.
-func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) error {
+func (r Restore) restore(ctx context.Context, h *resource.Host, p *Progress) error {
 	if err := h.Units.Stop(ctx, RecoveryUnit); err != nil { // of another target that was not reached
 		if st, showErr := h.Units.Show(ctx, RecoveryUnit); showErr == nil && st.Active == "active" {
 			return err
@@ -140,8 +155,10 @@ func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) erro
 	if pid, err := r.stopped().postmaster(h); err != nil || pid != 0 {
 		return errors.Join(err, fmt.Errorf("the server of %s still runs, as process %d", r.Data, pid))
 	}
-	if err := r.unarchived(h); err != nil {
-		return err
+	if !r.Foreign {
+		if err := r.unarchived(h); err != nil {
+			return err
+		}
 	}
 	if r.Aside != "" {
 		if err := r.moveAway(ctx, h, p); err != nil {
@@ -152,8 +169,10 @@ func (r Restore) restore(ctx context.Context, h *resource.Host, p Progress) erro
 	defer close(done)
 	go r.watch(ctx, h, done)
 	args := append([]string{"pgbackrest", "--config=" + r.Config, "--stanza=" + r.Stanza, "--set=" + r.Set, "--force"}, r.Target...)
-	_, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: r.withDefaults().User, Dir: "/"})
-	return err
+	if _, err := h.Commands.Run(ctx, resource.Command{Args: append(args, "restore"), User: r.withDefaults().User, Dir: "/"}); err != nil {
+		return err
+	}
+	return r.reserve(h)
 }
 
 // percentage is how pgBackRest's log says how far a restore is.

@@ -33,6 +33,10 @@ type Stanza struct {
 	// its stanza there, and never takes over that of another database cluster,
 	// which may be alive.
 	Shared bool
+	// Former is the system identifier that this very cluster had before it was
+	// restored from elsewhere: a shared stanza that is still of that one is upgraded.
+	// 0 if it was not restored.
+	Former uint64
 }
 
 var _ resource.Requirer = Stanza{}
@@ -107,11 +111,17 @@ func (s Stanza) diff(ctx context.Context, h *resource.Host) (resource.Change, er
 	c.Differs("db-version", have.version, want.version)
 	if !c.Empty() {
 		c.Reason = "it is of another database cluster"
-		if !s.Shared {
+		if s.ours(have) {
 			c.Note = "upgrades the stanza; the backups in it stay"
 		}
 	}
 	return c, nil
+}
+
+// ours reports whether a stanza that is of another database cluster than the
+// server's may be taken over.
+func (s Stanza) ours(have identity) bool {
+	return !s.Shared || s.Former != 0 && have.system == s.Former
 }
 
 // find returns whose stanza is in the repository, or what of it is missing.
@@ -236,10 +246,11 @@ func (s Stanza) Apply(ctx context.Context, h *resource.Host) error {
 	}
 	verb := "stanza-create"
 	if err == nil && missing == "" && have != want {
-		if s.Shared {
+		if !s.ours(have) {
 			return fmt.Errorf("stanza %s is of another database cluster (system identifier %d, this one has %d): if that one is gone for good, "+
+				"`pigsty pgsql-pitr -l %s --latest` restores what it had, and to begin anew beside its backups, "+
 				"run as %s `pgbackrest --stanza=%s --no-online stanza-upgrade`; if not, give one of them another pg_cluster or repository path",
-				s.Name, have.system, want.system, s.withDefaults().User, s.Name)
+				s.Name, have.system, want.system, s.Name, s.withDefaults().User, s.Name)
 		}
 		verb = "stanza-upgrade"
 	}

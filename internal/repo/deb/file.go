@@ -1,4 +1,4 @@
-package recipe
+package deb
 
 import (
 	"archive/tar"
@@ -19,9 +19,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// debEntry returns the paragraph of a flat repository's index for the .deb at
+// DescribeFile returns the paragraph of a flat repository's index for the .deb at
 // file, whoever made it.
-func debEntry(file string) (string, error) {
+func DescribeFile(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err

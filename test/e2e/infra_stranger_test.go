@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// openPorts are those of programs that ask nobody for a password.
+var openPorts = map[string]int{"vmetrics": 8428, "vmalert": 8880, "alertmanager": 9059, "blackbox_exporter": 9115, "nginx_exporter": 9113}
+
+// infraStranger makes the test, which is at an address of its own, a stranger to
+// the intranet: what asks nobody for a password does not answer it.
+func infraStranger(t *testing.T, w *world) {
+	for name, port := range openPorts {
+		if err := w.answers(port); err != nil {
+			t.Errorf("%s does not answer the intranet: %v", name, err)
+		}
+	}
+	w.infra(t, map[string]string{"node_firewall_intranet": "[ 192.168.0.0/16 ]"})
+	w.must(t, "infra", "-l", w.addr(10))
+	c := w.browser(t, 10)
+	for _, path := range []string{"vmetrics", "vmalert", "alertmgr", "blackbox"} {
+		w.get(t, c, "https://i.pigsty/"+path+"/", 403)
+	}
+	w.get(t, c, "https://p.pigsty/api/v1/query?query=up", 403)
+	w.get(t, c, "https://i.pigsty/", 200)
+	t.Run("ports", func(t *testing.T) {
+		if out := w.on(t, 10, "journalctl -b --no-pager | grep -m1 -i 'not support BPF' || true"); out != "" {
+			t.Skipf("systemd cannot filter addresses here: %s", out)
+		}
+		for name, port := range openPorts {
+			if w.answers(port) == nil {
+				t.Errorf("%s answers a stranger", name)
+			}
+			w.on(t, 11, fmt.Sprintf("curl --silent --fail --max-time 5 --output /dev/null http://%s:%d/metrics", w.addr(10), port))
+		}
+	})
+	// Who is told of alerts, and what is probed, may be anywhere.
+	for _, target := range []string{w.addr(1) + ":9099", w.addr(11) + ":22"} {
+		probe := fmt.Sprintf("curl --silent 'http://127.0.0.1:9115/probe?module=tcp_connect&target=%s'", target)
+		if out := w.on(t, 10, probe); !strings.HasSuffix(out, "\nprobe_success 1") {
+			t.Errorf("%s cannot be probed:\n%s", target, out)
+		}
+	}
+	eventually(t, time.Minute, "nodes outside of the intranet are watched", func() error {
+		nodes := `curl --silent --data-urlencode 'query=count(up{exporter="node"} == 1)' http://127.0.0.1:8428/api/v1/query`
+		if out := w.on(t, 10, nodes); !strings.Contains(out, `"2"]`) {
+			return fmt.Errorf("VictoriaMetrics says %s", out)
+		}
+		return nil
+	})
+	w.infra(t, nil)
+	w.must(t, "infra")
+	for name, port := range openPorts {
+		if err := w.answers(port); err != nil {
+			t.Errorf("%s does not answer the intranet again: %v", name, err)
+		}
+	}
+	w.settled(t)
+}
+
+// answers returns an error unless host 10 takes connections from here on port.
+func (w *world) answers(port int) error {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", w.addr(10), port), 2*time.Second)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err
+}
