@@ -221,6 +221,7 @@ func takenAway(t *testing.T, w *world) {
 	if r := w.pigsty(t, "pgsql", "-l", "pg-test"); r.status == 0 || !strings.Contains(r.out, "`pigsty pg switchover` first, or change pg_role") {
 		t.Fatalf("Patroni is taken away though the inventory has another primary: status %d\n%s", r.status, r.out)
 	}
+	w.leads(t, 5433, false) // to the leader still
 	w.inventory(t, twoMembers)
 	w.must(t, "pgsql", "-l", "pg-test")
 	w.must(t, "pg", "switchover", "pg-test", "-y")
@@ -256,25 +257,31 @@ func takenAway(t *testing.T, w *world) {
 			t.Errorf("on %s patroni and postgres are %s", w.addr(n), got)
 		}
 	}
-	for service, recovers := range map[int]bool{5433: false, 5434: true} {
-		for _, entry := range []byte{10, 11} {
-			eventually(t, 20*time.Second, fmt.Sprintf("service %d on %s", service, w.addr(entry)), func() error {
-				conn, err := w.sql(t.Context(), entry, service, "test", "Test.Test", "test")
-				if err != nil {
-					return err
-				}
-				defer conn.Close(t.Context())
-				var got bool
-				if err := conn.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&got); err != nil || got != recovers {
-					return fmt.Errorf("recovers: %v, %v", got, err)
-				}
-				return nil
-			})
-		}
-	}
+	w.leads(t, 5433, false)
+	w.leads(t, 5434, true)
 	w.must(t, "pg", "backup", "pg-test")
 	if r := w.pigsty(t, "pg", "list", "pg-test"); r.status == 0 || !strings.Contains(r.out, "runs without Patroni (patroni_mode: remove)") {
 		t.Errorf("pg list: status %d\n%s", r.status, r.out)
+	}
+}
+
+// leads waits until a service leads from both members to a server that is in
+// recovery, or is not.
+func (w *world) leads(t *testing.T, service int, recovers bool) {
+	t.Helper()
+	for _, entry := range []byte{10, 11} {
+		eventually(t, 20*time.Second, fmt.Sprintf("service %d on %s", service, w.addr(entry)), func() error {
+			conn, err := w.sql(t.Context(), entry, service, "test", "Test.Test", "test")
+			if err != nil {
+				return err
+			}
+			defer conn.Close(t.Context())
+			var got bool
+			if err := conn.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&got); err != nil || got != recovers {
+				return fmt.Errorf("recovers: %v, %v", got, err)
+			}
+			return nil
+		})
 	}
 }
 

@@ -4,6 +4,8 @@
 package pgsql
 
 import (
+	"slices"
+
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
 )
@@ -64,6 +66,9 @@ func each(s *module.Site, hosts []*module.Host, add func(c *Cluster, covered []*
 func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step {
 		var out []*plan.Step
+		if c.Standalone() {
+			out = addRemoval(slices.DeleteFunc(slices.Clone(covered), func(m *Member) bool { return !m.handed() }), nil)
+		}
 		for _, m := range covered {
 			b := m.builder()
 			m.addInstall(b.Tag("pg_install"), s)
@@ -72,10 +77,7 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			if m.Params.PatroniEnabled {
 				boot := b.Tag("pg_bootstrap", "patroni")
 				m.addSodium(boot.Tag("pg_config"))
-				switch {
-				case m.handed() && c.Standalone():
-					m.addHandover(boot)
-				case !c.Standalone():
+				if !c.Standalone() {
 					m.addPatroniConfig(boot.Tag("pg_config"))
 					if m.primary() {
 						c.addAccountInEtcd(boot, s)
@@ -107,9 +109,9 @@ func deploy(s *module.Site, hosts []*module.Host) []*plan.Step {
 			for _, step := range out {
 				done = append(done, step.ID())
 			}
-			out = append(out, c.addRemoval(covered, done)...)
+			out = append(out, addRemoval(slices.DeleteFunc(slices.Clone(covered), (*Member).handed), done)...)
 		}
-		return append(out, addServices(s, c, hosts, covered)...)
+		return append(out, addServices(s, c, hosts, covered, !c.managed())...)
 	})
 }
 
@@ -230,7 +232,17 @@ func access(s *module.Site, hosts []*module.Host) []*plan.Step {
 
 // publish is the play pgsql-svc.
 func publish(s *module.Site, hosts []*module.Host) []*plan.Step {
-	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step { return addServices(s, c, hosts, covered) })
+	return each(s, hosts, func(c *Cluster, covered []*Member) []*plan.Step {
+		var out []*plan.Step
+		if c.Standalone() { // which looks whether they are what the inventory says
+			for _, m := range covered {
+				b := m.builder().Tag("pg_service", "pg_service_config")
+				b.Add(m.handover())
+				out = append(out, b.Steps()...)
+			}
+		}
+		return append(out, addServices(s, c, hosts, covered, c.Standalone())...)
+	})
 }
 
 // extensions is the play pgsql-ext: packages on the members, and the extensions

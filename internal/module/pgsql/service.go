@@ -110,13 +110,14 @@ func (m *Member) destination(dest string) int {
 }
 
 // serviceFile returns the HAProxy file of one service. ca is where the
-// load balancer's host has the deployment's certificate authority.
-func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
+// load balancer's host has the deployment's certificate authority. byRole goes by
+// the inventory's roles: Patroni is gone and cannot be asked.
+func (c *Cluster) serviceFile(p *Params, v Service, ca string, byRole bool) ([]byte, error) {
 	r, err := c.resolve(v)
 	if err != nil {
 		return nil, err
 	}
-	if !c.managed() {
+	if byRole {
 		r.Endpoints = slices.DeleteFunc(r.Endpoints, func(e Endpoint) bool { return !e.Member.serves(v.Check) })
 	}
 	servers := make([]string, len(r.Endpoints))
@@ -124,7 +125,7 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 		words := []string{e.Member.Instance(), fmt.Sprintf("%s:%d", e.Member.Name(), e.Port)}
 		checked := e.Member.Params.PatroniPort
 		switch {
-		case !c.managed():
+		case byRole:
 			checked = e.Member.Params.PgPort
 		case p.PatroniSSLEnabled:
 			words = append(words, "check-ssl", "ca-file", ca)
@@ -141,10 +142,10 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 		options = fmt.Sprintf("inter %s fastinter %s downinter %s rise %d fall %d on-marked-down shutdown-sessions slowstart 30s maxconn 3000 maxqueue 128 weight 100",
 			whole(t.Inter), whole(t.FastInter), whole(t.DownInter), t.Rise, t.Fall)
 	}
-	return c.serviceFiles.Of(serviceText{v, options, strings.Join(servers, "\n")}, func(t serviceText) []byte {
+	return c.serviceFiles.Of(serviceText{v, byRole, options, strings.Join(servers, "\n")}, func(t serviceText) []byte {
 		return render("service.cfg.tmpl", map[string]any{
 			"Header": serviceHeader(c.Name), "Managed": managed, "Name": c.Name + "-" + v.Name,
-			"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers, "Patroni": c.managed(),
+			"IP": orElse(v.IP, "*"), "Service": v, "Options": options, "Servers": servers, "Patroni": !byRole,
 		})
 	}), nil
 }
@@ -153,13 +154,14 @@ func (c *Cluster) serviceFile(p *Params, v Service, ca string) ([]byte, error) {
 // hosts that publish it mostly have alike.
 type serviceText struct {
 	Service
+	byRole           bool
 	options, servers string
 }
 
 // addServices adds the services of c to HAProxy on those of hosts that publish
 // them, and takes away what the inventory no longer has: single services, or
-// those of members for whom others publish them by now.
-func addServices(s *module.Site, c *Cluster, hosts []*module.Host, covered []*Member) []*plan.Step {
+// those of members for whom others publish them by now. byRole: see serviceFile.
+func addServices(s *module.Site, c *Cluster, hosts []*module.Host, covered []*Member, byRole bool) []*plan.Step {
 	var out []*plan.Step
 	providers := c.providers(s)
 	publish := func(h *module.Host, p *Params, services []Service, ca string) {
@@ -167,7 +169,7 @@ func addServices(s *module.Site, c *Cluster, hosts []*module.Host, covered []*Me
 			return
 		}
 		b := c.serviceBuilder(h)
-		c.addServiceFiles(b.Tag("pg_service_config"), p, services, ca, false)
+		c.addServiceFiles(b.Tag("pg_service_config"), p, services, ca, byRole, false)
 		node.HAProxy(b.Tag("pg_service_reload"), s, h)
 		out = append(out, b.Steps()...)
 	}
@@ -207,10 +209,13 @@ func (c *Cluster) serviceBuilder(h *module.Host) *plan.Builder {
 
 // addServiceFiles adds the files of services, and the removal of others of c. A
 // host that they visit has them only where it has HAProxy already.
-func (c *Cluster) addServiceFiles(b *plan.Builder, p *Params, services []Service, ca string, visit bool) {
+func (c *Cluster) addServiceFiles(b *plan.Builder, p *Params, services []Service, ca string, byRole, visit bool) {
+	if byRole { // not before it is certain that the roles are what they are said to be
+		b = b.After(handoverIDs(c.Members)...)
+	}
 	prune := &resource.Prune{Dir: node.HAProxyDir, Glob: c.Name + "-*.cfg", Header: serviceHeader(c.Name)}
 	for _, v := range services {
-		content, err := c.serviceFile(p, v, ca)
+		content, err := c.serviceFile(p, v, ca, byRole)
 		if err != nil {
 			continue // Check has said so
 		}
@@ -238,7 +243,7 @@ func register(s *module.Site, name string, hosts []*module.Host, how module.Regi
 			b := c.serviceBuilder(h)
 			switch {
 			case how == module.Registers:
-				c.addServiceFiles(b.Tag("pg_service_config"), c.Params, c.Params.services(), providerCA, true)
+				c.addServiceFiles(b.Tag("pg_service_config"), c.Params, c.Params.services(), providerCA, c.Standalone(), true)
 				reloadHAProxy(b.Tag("pg_service_reload"), s, h)
 			case len(covered) == len(c.Members):
 				withdraw(b, s, h, c.Name)

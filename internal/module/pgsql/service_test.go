@@ -58,7 +58,7 @@ func TestServices(t *testing.T) {
 		if text := strings.Join(got, " "); text != want[v.Name] {
 			t.Errorf("%s: %s, want %s", v.Name, text, want[v.Name])
 		}
-		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt")
+		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestServicesWithoutPatroni(t *testing.T) {
 		"primary": "1", "replica": "1 2 3 4", "default": "1", "offline": "3 4 2", "second": "",
 	}
 	for _, v := range c.Params.services() {
-		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt")
+		file, err := c.serviceFile(c.Params, v, certDir+"/ca.crt", true)
 		if err != nil {
 			t.Fatal(err)
 		}

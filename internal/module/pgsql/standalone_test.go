@@ -72,6 +72,16 @@ func TestStandalone(t *testing.T) {
 			if !slices.Equal(early, tt.early) {
 				t.Errorf("before the contents: %v", early)
 			}
+			for _, step := range steps {
+				switch key := step.Resource.Key(); key {
+				case "unit absent patroni.service", "file /etc/haproxy/conf.d/pg-test-primary.cfg":
+					for _, id := range handoverIDs(c.Members) {
+						if after := step.After; tt.name == "none yet" && !slices.Contains(after, id) {
+							t.Errorf("%s: %s is not after %s", step.Host, key, id)
+						}
+					}
+				}
+			}
 			for _, step := range append(steps, access(s, c.Hosts())...) {
 				if key := step.Resource.Key(); !tt.patroni && (key == "unit patroni.service" || strings.HasPrefix(key, "patroni ")) {
 					t.Errorf("%s has the step %s", step.Host, key)

@@ -36,17 +36,17 @@ func (o Handed) Key() string { return "handed over " + o.Name }
 // Diff is a run until it is remembered. A member that is new has no data, and
 // without Patroni nobody copies the leader's.
 func (o Handed) Diff(_ context.Context, h *resource.Host) (resource.Change, error) {
-	if _, known := h.Manifest.Unit(o.Unit); known {
-		return resource.Change{}, nil
-	}
-	err := o.initialised(h)
-	if err == nil {
-		err = o.asDeclared(h)
-	} else if !o.New { // its data is still to come
-		err = nil
-	}
-	if err != nil {
+	_, known := h.Manifest.Unit(o.Unit)
+	switch err := o.initialised(h); {
+	case err == nil:
+		if err := o.asDeclared(h); err != nil {
+			return resource.Change{}, err
+		}
+	case o.New && !known: // else its data is still to come
 		return resource.Change{}, err
+	}
+	if known {
+		return resource.Change{}, nil
 	}
 	return resource.Change{Action: resource.Run, Reason: "Patroni still has the server", Note: "from here on " + o.Unit + " runs it"}, nil
 }
