@@ -42,7 +42,7 @@ func (r *remains) note(t *testing.T, w *world) {
 // stays is what a removal leaves: the directories that pg_fs_main and
 // pg_fs_backup name, what keeps Debian's packages from making a cluster of their
 // own, what packages leave themselves, and the host's name.
-var stays = regexp.MustCompile(` (/data(/postgres|/backups(/pg-test-17)?)?|/etc/(postgresql-common/createcluster.conf|init.d/(patroni|pgbouncer)|hostname))$`)
+var stays = regexp.MustCompile(` (/data(/postgres|/backups)?|/etc/(postgresql-common/createcluster.conf|init.d/(patroni|pgbouncer)|hostname))$`)
 
 // compare removes the cluster, and then what the nodes got, and looks for what
 // was not there before.

@@ -86,9 +86,19 @@ func (i *instance) removeConfig(b *plan.Builder) {
 		b.Add(&resource.Absent{Path: service{Name: name}.SocketFile()})
 	}
 	b.Add(&resource.Absent{Path: ownDashboards, Empty: true})
-	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed})
-	for _, dir := range []string{nginxCerts, nginxProxies, dnsRecords} {
-		b.Add(&resource.Absent{Path: dir, Tree: true})
+	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed}, &resource.Absent{Path: dnsRecords, Tree: true})
+	ours := []string{b.Add(&resource.Prune{Dir: nginxProxies, Glob: "*.conf", Header: proxyHeader})}
+	names := []string{"pigsty"}
+	for _, s := range i.sites() {
+		names = append(names, s.Domain)
+	}
+	for _, name := range unique(names...) {
+		for _, suffix := range []string{".crt", ".key"} {
+			ours = append(ours, b.Add(&resource.Absent{Path: nginxCerts + "/" + name + suffix}))
+		}
+	}
+	for _, dir := range []string{nginxCerts, nginxProxies} { // where others may have certificates too
+		b.After(ours...).Add(&resource.Absent{Path: dir, Empty: true})
 	}
 }
 

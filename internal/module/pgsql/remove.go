@@ -175,7 +175,8 @@ func (m *Member) removeFiles(b *plan.Builder) {
 				backup.Add(&resource.Absent{Path: path.Join(repo, kind, m.Cluster.Name), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
 			}
 		}
-		backup.Add(&resource.Absent{Path: m.backupHome(), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
+		id := backup.Add(&resource.Absent{Path: m.backupHome(), Tree: true, Reason: "pg_rm_backup", Impact: resource.ImpactDataLoss})
+		backup.After(id).Add(&resource.Absent{Path: path.Dir(m.backupHome()), Empty: true})
 	}
 	data := b.Tag("pg_data")
 	if p.PgRmData {
