@@ -41,8 +41,9 @@ func (r *remains) note(t *testing.T, w *world) {
 
 // stays is what a removal leaves: the directories that pg_fs_main and
 // pg_fs_backup name, what keeps Debian's packages from making a cluster of their
-// own, what packages leave themselves, and the host's name.
-var stays = regexp.MustCompile(` (/data(/postgres|/backups)?|/etc/(postgresql-common/createcluster.conf|init.d/(patroni|pgbouncer)|hostname))$`)
+// own, what packages leave themselves (init scripts' links change their names when
+// a unit is disabled), and the host's name.
+var stays = regexp.MustCompile(` (/data(/postgres|/backups)?|/etc/(postgresql-common/createcluster.conf|init.d/(patroni|pgbouncer)|rc[0-6]\.d/K01[a-z]+|hostname))$`)
 
 // compare removes the cluster, and then what the nodes got, and looks for what
 // was not there before.

@@ -46,11 +46,11 @@ func certificates(b *plan.Builder, h *module.Host) {
 func noCertificates(b *plan.Builder, h *module.Host) {
 	b = b.Tag("node_exporter")
 	gone := b.Add(&resource.UnitAbsent{Name: certificatesTimer, Impact: resource.ImpactReload})
-	b.After(gone).Add(
+	written := b.After(gone).Add(
 		&resource.Absent{Path: "/etc/systemd/system/" + certificatesTimer},
 		&resource.Absent{Path: "/etc/systemd/system/" + certificatesUnit},
 		&resource.Absent{Path: certificatesScript},
 		&resource.Absent{Path: metricsDir + "/certificates.prom"},
 	)
-	b.Add(&resource.Absent{Path: metricsDir, Empty: true})
+	b.After(written).Add(&resource.Absent{Path: metricsDir, Empty: true})
 }
