@@ -126,7 +126,8 @@ func (a *applying) step(it *plan.Item, unfit bool) {
 		switch a.summary.Outcomes[id] {
 		case Failed:
 			blocker = id
-			disturbed = disturbed || a.items[id].Error == "" // it began
+			// One that interrupts and was begun may have left things worse.
+			disturbed = disturbed || a.items[id].Error == "" && a.items[id].Change.Impact >= resource.ImpactRestart
 		case Blocked, NotBegun:
 			blocker = id
 		case Lost:

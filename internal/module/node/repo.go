@@ -8,6 +8,7 @@ import (
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
+	"pigsty/internal/repo"
 	"pigsty/internal/resource"
 )
 
@@ -40,7 +41,11 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 			add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, withKeys(add, h, chosen[name]))))
 		}
 	}
-	b.Tag("node_repo_cache").Add(&resource.PackageIndex{})
+	index, cache := &resource.PackageIndex{}, b.Tag("node_repo_cache")
+	if local != nil && slices.Contains(names, "local") {
+		index.Built, cache = local.URL+"/"+repo.Complete, cache.After(local.After...)
+	}
+	cache.Add(index)
 }
 
 // withKeys adds files with the keys that the inventory itself holds, and returns
