@@ -8,7 +8,6 @@ import (
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
-	"pigsty/internal/repo"
 	"pigsty/internal/resource"
 )
 
@@ -21,13 +20,17 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	b = b.Tag("node_repo", "node_install").Early()
 	chosen, local := map[string][]upstream{}, s.Repository(h)
 	var names []string
-	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
+	wanted := words(module.Params[Params](h).NodeRepoModules)
+	if !slices.Contains(wanted, "local") {
+		local = nil
+	}
+	for _, name := range wanted {
 		if list := upstreams(s, h, name); len(list) > 0 || name == "local" && local != nil {
 			chosen[name], names = list, append(names, name)
 		}
 	}
 	aside := b
-	if local != nil && slices.Contains(names, "local") { // what takes their place has to be there
+	if local != nil { // what takes their place has to be there
 		aside = b.After(local.After...)
 	}
 	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(aside, h, len(names) > 0)...)
@@ -41,11 +44,7 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 			add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, withKeys(add, h, chosen[name]))))
 		}
 	}
-	index, cache := &resource.PackageIndex{}, b.Tag("node_repo_cache")
-	if local != nil && slices.Contains(names, "local") {
-		index.Built, cache = local.URL+"/"+repo.Complete, cache.After(local.After...)
-	}
-	cache.Add(index)
+	addIndex(b.Tag("node_repo_cache"), local)
 }
 
 // withKeys adds files with the keys that the inventory itself holds, and returns
