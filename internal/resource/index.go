@@ -2,27 +2,15 @@ package resource
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 const indexKey = "package index"
 
 // PackageIndex is the host's copy of what its repositories have, read since
-// they were last configured, and since the deployment's own was built.
-type PackageIndex struct {
-	// Built is the URL, http or file, of a file that is as old as the deployment's
-	// repository; empty where the host has none.
-	Built string
-}
-
-const (
-	builtLook  = 2 * time.Second // what the repository may take to answer
-	builtSlack = 2 * time.Second // what dates in whole seconds may be off by
-)
+// they were last configured.
+type PackageIndex struct{}
 
 var (
 	_ Resource = (*PackageIndex)(nil)
@@ -35,58 +23,18 @@ func (*PackageIndex) Key() string { return indexKey }
 // Requires returns what decides which repositories there are.
 func (*PackageIndex) Requires() []string { return repositoryKeys() }
 
-// Diff is a Run when the repositories changed or the index was never read. A
-// repository that does not answer counts as unchanged.
-func (p *PackageIndex) Diff(ctx context.Context, h *Host) (Change, error) {
+// Diff is a Run when the repositories changed or the index was never read.
+func (*PackageIndex) Diff(_ context.Context, h *Host) (Change, error) {
 	for _, prefix := range repositoryPaths {
 		if what, ok := h.pendingPath(prefix); ok {
 			return Change{Action: Run, Reason: what + " changes"}, nil
 		}
 	}
 	read, err := h.Packages.IndexTime()
-	switch {
-	case err != nil:
+	if err != nil || !read.IsZero() {
 		return Change{}, err
-	case read.IsZero():
-		return Change{Action: Run, Reason: "not read since the repositories were configured"}, nil
-	case p.built(ctx, h).After(read.Add(builtSlack)):
-		return Change{Action: Run, Reason: "the deployment's repository was built after it was read"}, nil
 	}
-	return Change{}, nil
-}
-
-// built returns when the deployment's repository was built, by this host's clock;
-// zero if there is none or it does not answer.
-func (p *PackageIndex) built(ctx context.Context, h *Host) time.Time {
-	u, err := url.Parse(p.Built)
-	switch {
-	case err != nil || p.Built == "":
-		return time.Time{}
-	case u.Scheme == "file":
-		info, err := h.Files.Stat(u.Path)
-		if err != nil {
-			return time.Time{}
-		}
-		return info.MTime
-	}
-	ctx, cancel := context.WithTimeout(ctx, builtLook)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, p.Built, nil)
-	if err != nil {
-		return time.Time{}
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // within the deployment no proxy is asked
-	answer, err := client.Do(request)
-	if err != nil {
-		return time.Time{}
-	}
-	answer.Body.Close()
-	changed, errChanged := http.ParseTime(answer.Header.Get("Last-Modified"))
-	now, errNow := http.ParseTime(answer.Header.Get("Date"))
-	if answer.StatusCode != http.StatusOK || errChanged != nil || errNow != nil {
-		return time.Time{}
-	}
-	return time.Now().Add(-now.Sub(changed))
+	return Change{Action: Run, Reason: "not read since the repositories were configured"}, nil
 }
 
 // Apply reads the index of every repository.

@@ -1,8 +1,6 @@
 package resource_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -97,16 +95,6 @@ func TestPackagesIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-
-	built := time.Now()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "", built, strings.NewReader("checksums"))
-	}))
-	own := &resource.PackageIndex{Built: server.URL + "/pigsty/repo_complete"}
-	run(t, h, own, step{"as old as the repository", func(h *resourcetest.Host) { h.Apt.Read = built }, "", ""},
-		step{"older than the repository", func(h *resourcetest.Host) { h.Apt.Read = built.Add(-time.Hour) }, "run: the deployment's repository was built after it was read", ""})
-	server.Close()
-	run(t, h, own, step{"whose repository does not answer", func(h *resourcetest.Host) { h.Apt.Read = built.Add(-time.Hour) }, "", ""})
 
 	run(t, h, &resource.PackageIndex{}, step{"fresh", nil, "", ""},
 		step{"never read", func(h *resourcetest.Host) { h.Apt.Read = time.Time{} }, "run: not read since the repositories were configured", ""})

@@ -17,17 +17,7 @@ func UseRepository(b *plan.Builder, s *module.Site, h *module.Host) {
 		return
 	}
 	localRepository(b.Early(), s, h, local)
-	addIndex(b.Early(), local)
-}
-
-// addIndex has the indexes of the host's repositories read, and again once the
-// deployment's own, if that is one of them, is built anew.
-func addIndex(b *plan.Builder, local *module.Repository) {
-	index := &resource.PackageIndex{}
-	if local != nil {
-		index.Built, b = local.URL+"/"+repo.Complete, b.After(local.After...)
-	}
-	b.Add(index)
+	b.Early().Add(&resource.PackageIndex{})
 }
 
 // localRepository configures the deployment's own repository, which is what the

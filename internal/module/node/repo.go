@@ -20,17 +20,13 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	b = b.Tag("node_repo", "node_install").Early()
 	chosen, local := map[string][]upstream{}, s.Repository(h)
 	var names []string
-	wanted := words(module.Params[Params](h).NodeRepoModules)
-	if !slices.Contains(wanted, "local") {
-		local = nil
-	}
-	for _, name := range wanted {
+	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
 		if list := upstreams(s, h, name); len(list) > 0 || name == "local" && local != nil {
 			chosen[name], names = list, append(names, name)
 		}
 	}
 	aside := b
-	if local != nil { // what takes their place has to be there
+	if local != nil && slices.Contains(names, "local") { // what takes their place has to be there
 		aside = b.After(local.After...)
 	}
 	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(aside, h, len(names) > 0)...)
@@ -44,7 +40,7 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 			add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, withKeys(add, h, chosen[name]))))
 		}
 	}
-	addIndex(b.Tag("node_repo_cache"), local)
+	b.Tag("node_repo_cache").Add(&resource.PackageIndex{})
 }
 
 // withKeys adds files with the keys that the inventory itself holds, and returns
