@@ -198,11 +198,3 @@ func (i *instance) sockets(port int) []string {
 	}
 	return list
 }
-
-// limit returns how many files a unit that wants n may have open.
-func (i *instance) limit(n int) int {
-	if most := i.Facts.MaxFiles; most > 0 {
-		return min(n, most)
-	}
-	return n
-}

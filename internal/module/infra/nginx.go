@@ -153,9 +153,9 @@ func (i *instance) certbot(b *plan.Builder) {
 // nginxSites adds nginx's own configuration, the passwords, and a file for each site.
 func (i *instance) nginxSites(b *plan.Builder) {
 	i.serving(b).Add(
-		resource.NewFile(nginxConfig, render("nginx.conf.tmpl", map[string]any{"Files": i.limit(65535)}),
+		resource.NewFile(nginxConfig, render("nginx.conf.tmpl", map[string]any{"Files": module.OpenFiles(i.Host, 65535)}),
 			resource.Keeping(module.Managed), resource.CheckedBy("nginx", "-t", "-q", "-c", "%s")),
-		resource.NewFile(nginxDropin, render("nginx.service.tmpl", map[string]any{"Files": i.limit(65535)})),
+		resource.NewFile(nginxDropin, render("nginx.service.tmpl", map[string]any{"Files": module.OpenFiles(i.Host, 65535)})),
 		&resource.Htpasswd{Path: nginxUsers, Users: i.NginxUsers, Owner: nginxOwner, Mode: 0o640},
 	)
 	prune := &resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed, Any: i.NginxClean}

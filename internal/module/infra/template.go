@@ -18,21 +18,21 @@ var render = module.ParseTemplates(templateFiles).Render
 
 // service is a program of an infra node with its unit and its options.
 type service struct {
-	Name        string   // of the unit, without its suffix
-	Description string   // a few words
-	User        string   // who runs it
-	Program     string   // path
-	Port        int      // where it answers
-	Arguments   []string // options that each are one word
-	Options     string   // further options, as the inventory has them
-	Paths       []string // directories that it writes to
-	Ambient     string   // capability that it needs
-	Files       int      // how many it may have open
-	OOM         bool     // whether the kernel may be told to spare it
-	NoReload    bool     // SIGHUP ends it
-	Peers       []string // networks and addresses that may talk to it, as it asks nobody for a password
-	Listen      []string // where systemd listens for it, so that Peers limits who reaches it and not whom it reaches
-	Needs       []string // keys of what must be there when it starts
+	Name        string       // of the unit, without its suffix
+	Description string       // a few words
+	User        string       // who runs it
+	Program     string       // path
+	Port        int          // where it answers
+	Arguments   []string     // options that each are one word
+	Options     string       // further options, as the inventory has them
+	Paths       []string     // directories that it writes to
+	Ambient     string       // capability that it needs
+	Files       module.Limit // how many it may have open
+	OOM         bool         // whether the kernel may be told to spare it
+	NoReload    bool         // SIGHUP ends it
+	Peers       []string     // networks and addresses that may talk to it, as it asks nobody for a password
+	Listen      []string     // where systemd listens for it, so that Peers limits who reaches it and not whom it reaches
+	Needs       []string     // keys of what must be there when it starts
 }
 
 // Unit returns the name of the unit.
@@ -65,7 +65,7 @@ func (v service) Words() string {
 // add adds the service's files to config and its unit to launch. The unit reads
 // reload again while it runs; check must succeed before it is started or reloaded.
 func (v service) add(i *instance, config, launch *plan.Builder, reload ...string) {
-	v.Files, v.OOM = i.limit(1<<20), i.Facts.OOMAdjust || !i.HasFacts
+	v.Files, v.OOM = module.OpenFiles(i.Host, 1<<20), i.Facts.OOMAdjust || !i.HasFacts
 	config.Add(
 		resource.NewFile(v.EnvFile(), render("default.tmpl", v), resource.OwnedBy("root", groupName), resource.Mode(0o640)),
 		resource.NewFile(v.UnitFile(), render("service.tmpl", v)),
