@@ -25,6 +25,7 @@ type probe struct {
 	Name   string
 	Leads  string // the host that leads, per the file /leader there; empty: any host will do
 	Fails  bool
+	Impact resource.Impact
 	Blocks bool // Apply waits for the file /go
 	Hangs  bool // Diff does
 	Down   bool // on a host with the file /down nothing is known and Apply fails
@@ -47,7 +48,7 @@ func (r *probe) Diff(_ context.Context, h *resource.Host) (resource.Change, erro
 	if _, err := h.Files.Stat("/done-" + r.Name); err == nil {
 		return resource.Change{}, nil
 	}
-	return resource.Change{Action: resource.Create, Reason: "does not exist"}, nil
+	return resource.Change{Action: resource.Create, Reason: "does not exist", Impact: r.Impact}, nil
 }
 
 func (r *probe) Apply(ctx context.Context, h *resource.Host) error {
@@ -197,6 +198,23 @@ func TestFailureBlocksOnlyWhatDependsOnIt(t *testing.T) {
 	}
 	if s.Hosts["a"] != "broken: it broke" || s.Hosts["b"] != "" {
 		t.Errorf("failed hosts: %v", s.Hosts)
+	}
+}
+
+// What is as it should be stays so when what it needs fails, unless that
+// interrupts: then nobody knows.
+func TestFailureThatInterrupts(t *testing.T) {
+	for impact, want := range map[resource.Impact]Outcome{resource.ImpactNone: Unchanged, resource.ImpactRestart: Blocked} {
+		f := newFarm("a")
+		if err := f.hosts["a"].Files.Write("/done-there", nil, 0o644, resource.Owner{}); err != nil {
+			t.Fatal(err)
+		}
+		a := plan.NewBuilder("a", "X")
+		broken := a.Add(&probe{Name: "broken", Fails: true, Impact: impact})
+		a.After(broken).Add(&probe{Name: "there"})
+		if _, s := f.run(t, a.Steps(), "a"); s.Outcomes["a there"] != want {
+			t.Errorf("after a failure of impact %s: outcome %d, want %d", impact, s.Outcomes["a there"], want)
+		}
 	}
 }
 
