@@ -261,6 +261,9 @@ func TestReloadAndDrift(t *testing.T) {
 	write("# y\n" + string(good))
 	sql(t, h, "postgres", "SELECT pg_reload_conf()") // by somebody else
 	time.Sleep(200 * time.Millisecond)
+	time.AfterFunc(500*time.Millisecond, func() { sql(t, h, "postgres", "SELECT pg_reload_conf()") })
+	write("# z\n" + string(good)) // by somebody who reloads in a moment
+	settled(t, h, r)
 	write("# x\n" + string(good)) // as we had it loaded, but postgres has the other
 	reach(t, h, r, "reload ("+hba+" is newer than what postgres has read) impact reload")
 	write("local all all peer\nhost all all 1.2.3.4/99 md5\n")

@@ -49,9 +49,7 @@ func pending(h *resource.Host, path string) bool {
 	return false
 }
 
-// Diff compares the files' modification times with pg_conf_load_time(). A file
-// that was only written again as it was at the last reload, which was ours, is
-// not newer: Patroni does that to pg_hba.conf some time after it was told to reload.
+// Diff compares the files' modification times with pg_conf_load_time().
 func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, error) {
 	var problems []string
 	p := r.pass(h)
@@ -76,19 +74,14 @@ func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 			changing = true
 			continue
 		}
-		info, err := h.Files.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		newer, err := r.unread(ctx, h, path, loaded)
+		if errors.Is(err, errNotRunning) {
+			return resource.Change{Unknown: notRunning}, nil
 		}
 		if err != nil {
-			return resource.Change{}, fmt.Errorf("reading the time of %s: %w", path, err)
-		}
-		if !info.MTime.After(loaded) {
-			continue
-		}
-		if sum, err := digest(h, path); err != nil {
 			return resource.Change{}, err
-		} else if have, _ := h.Manifest.Unit(r.Key()); have.Invocation != stamp(loaded) || have.Digests[path] != sum {
+		}
+		if newer {
 			reasons = append(reasons, path+" is newer than what postgres has read")
 		}
 	}
@@ -99,6 +92,35 @@ func (r Reload) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 		return resource.Change{}, refused(problems)
 	}
 	return resource.Change{Action: resource.Reload, Reason: strings.Join(reasons, "; "), Impact: resource.ImpactReload}, nil
+}
+
+// unread reports whether path is newer than what the server read at the given
+// time. A file that was only written again as it was at that reload, if it was
+// ours, is not newer: Patroni does that to pg_hba.conf some time after it was told
+// to reload. One that was written just now, and not by this run, may be about to be read.
+func (r Reload) unread(ctx context.Context, h *resource.Host, path string, loaded time.Time) (bool, error) {
+	info, err := h.Files.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the time of %s: %w", path, err)
+	}
+	if !info.MTime.After(loaded) {
+		return false, nil
+	}
+	sum, err := digest(h, path)
+	if err != nil {
+		return false, err
+	}
+	if have, _ := h.Manifest.Unit(r.Key()); have.Invocation == stamp(loaded) && have.Digests[path] == sum {
+		return false, nil
+	}
+	if _, planned := h.Pending(r.Key()); planned {
+		return true, nil
+	}
+	loaded, err = r.pass(h).settled(ctx, info.MTime, loaded)
+	return info.MTime.After(loaded), err
 }
 
 // Apply reloads and waits until the server has read its files.
@@ -140,6 +162,25 @@ func (p *pass) loaded(ctx context.Context) (time.Time, error) {
 	}
 	defer closeConn(conn)
 	return loadTime(ctx, conn)
+}
+
+// settled gives whoever wrote a file a moment to reload the server, and returns
+// when that last read its files: Patroni, told to reload, writes pg_hba.conf up to
+// ten seconds later, and only then starts the command that reloads the server.
+func (p *pass) settled(ctx context.Context, written, loaded time.Time) (time.Time, error) {
+	const moment = 3 * time.Second
+	for !loaded.After(written) && time.Since(written) < moment {
+		select {
+		case <-ctx.Done():
+			return loaded, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		var err error
+		if loaded, err = p.loaded(ctx); err != nil {
+			return loaded, err
+		}
+	}
+	return loaded, nil
 }
 
 // stamp names a reload by its time.
