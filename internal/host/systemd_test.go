@@ -73,9 +73,11 @@ func TestUnitForReal(t *testing.T) {
 		t.Fatalf("without a unit file: %v", err)
 	}
 	converge(t, h, resource.NewFile(unitFile, text))
+	began := time.Now()
 	converge(t, h, u)
 	first, err := h.Units.Show(t.Context(), name)
-	if err != nil || first.Active != "active" || !first.Enabled || first.Invocation == "" || first.MainPID == 0 || time.Since(first.Since) > time.Minute {
+	if err != nil || first.Active != "active" || !first.Enabled || first.Invocation == "" || first.MainPID == 0 ||
+		first.Since.Before(began.Truncate(time.Microsecond)) || first.Since.After(time.Now()) {
 		t.Fatalf("%+v %v", first, err)
 	}
 	converge(t, h, resource.NewFile(conf, "1"))

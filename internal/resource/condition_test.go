@@ -27,9 +27,10 @@ func TestCondition(t *testing.T) {
 	h.Systemd.Break("app.service", "out of memory")
 	run(t, h, r, step{"never", nil, "", "waited 300ms for app answers: " + s.URL +
 		" answers 503 Service Unavailable; app.service is failed, and its log ends with\n  out of memory"})
+	r.Timeout = time.Minute
 	time.AfterFunc(150*time.Millisecond, func() { status.Store(http.StatusOK) })
 	run(t, h, r, step{"later", nil, "wait: " + s.URL + " answers 503 Service Unavailable", ""}, step{"holds", nil, "", ""})
-	r.Status = http.StatusTeapot
+	r.Status, r.Timeout = http.StatusTeapot, 300*time.Millisecond
 	run(t, h, r, step{"other status", nil, "", "answers 200 OK"})
 
 	l, err := net.Listen("tcp", "127.0.0.1:0")

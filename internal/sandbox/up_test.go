@@ -83,7 +83,7 @@ func TestHosts(t *testing.T) {
 
 	waitFor := func(what string, done func(Host) bool) {
 		t.Helper()
-		for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			h, err := s.Find(two)
 			if err == nil && done(h) {
 				return

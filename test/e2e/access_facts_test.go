@@ -131,7 +131,7 @@ func accessStatistics(t *testing.T, w *world) {
 	for i, n := range []byte{10, 11, 12} {
 		name := fmt.Sprintf("pg-meta-%d", i+1)
 		for service, servers := range want {
-			eventually(t, 30*time.Second, "service "+service, func() error {
+			eventually(t, 2*time.Minute, "service "+service, func() error {
 				rows := w.statistics(t, n, name)
 				if front := rows["pg-meta-"+service+" FRONTEND"]; front["status"] != "OPEN" || front["mode"] != "tcp" {
 					return fmt.Errorf("it is %s for clients of %s, by %s", front["status"], w.addr(n), front["mode"])

@@ -159,7 +159,7 @@ func (w *world) one(t *testing.T, e edit) {
 	if t.Failed() {
 		t.Log(r.out)
 	}
-	eventually(t, 10*time.Second, e.what, func() error {
+	eventually(t, 2*time.Minute, e.what, func() error {
 		if got := e.ask(); got != e.want {
 			return fmt.Errorf("it is %q, not %q", got, e.want)
 		}

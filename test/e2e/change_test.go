@@ -83,7 +83,7 @@ func dayTwo(t *testing.T, w *world) {
 					t.Errorf("%q was changed for %s", step, s.what)
 				}
 			}
-			eventually(t, 20*time.Second, s.what, s.check)
+			eventually(t, 2*time.Minute, s.what, s.check)
 			w.settled(t)
 		})
 	}
@@ -188,7 +188,7 @@ func rollingRestart(t *testing.T, w *world) {
 	}
 	w.must(t, "pgsql", "-l", "pg-test")
 	for _, n := range []byte{11, 12, 13} {
-		eventually(t, time.Minute, "max_connections", func() error {
+		eventually(t, 2*time.Minute, "max_connections", func() error {
 			if got := w.query(t, n, "postgres", "show max_connections"); got != "300" {
 				return fmt.Errorf("%s on %s", got, w.addr(n))
 			}
@@ -204,7 +204,7 @@ func rollingRestart(t *testing.T, w *world) {
 	started := w.query(t, 12, "postgres", "select pg_postmaster_start_time()")
 	w.inventory(t, variant(map[string]string{"MORE": "\n    pg_max_conn: 300\n    pg_parameters: { log_min_duration_statement: 250 }"}))
 	w.must(t, "pgsql", "-l", "pg-test")
-	eventually(t, 30*time.Second, "a parameter that reloads", func() error {
+	eventually(t, 2*time.Minute, "a parameter that reloads", func() error {
 		if got := w.query(t, 12, "postgres", "show log_min_duration_statement"); got != "250ms" {
 			return fmt.Errorf("is %s", got)
 		}

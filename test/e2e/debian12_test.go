@@ -77,7 +77,7 @@ func olderInfra(t *testing.T, w *world) {
 	w.on(t, 10, "for f in "+names+"; do test ! -e $f || exit 1; done; ls /infra/targets/pgsql/pg-test-1.yml")
 	w.must(t, "pgsql-add", "pg-test", w.addr(12))
 	w.on(t, 10, "ls "+names)
-	eventually(t, 10*time.Second, "it has a name again", func() error {
+	eventually(t, 2*time.Minute, "it has a name again", func() error {
 		if got := w.lookup(10, "pg-test-2"); got != w.addr(12) {
 			return fmt.Errorf("pg-test-2 is %q", got)
 		}

@@ -177,7 +177,7 @@ func services(t *testing.T, w *world) {
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprint("port ", c.port), func(t *testing.T) {
-			eventually(t, 30*time.Second, "connect", func() error {
+			eventually(t, 2*time.Minute, "connect", func() error {
 				conn, err := w.sql(ctx, 11, c.port, "test", "Test.Test", "test", c.tls)
 				if err != nil {
 					return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 func leader(t *testing.T, w *world) byte {
 	t.Helper()
 	var found byte
-	eventually(t, time.Minute, "a leader", func() error {
+	eventually(t, 3*time.Minute, "a leader", func() error {
 		r := w.pigsty(t, "status", "-l", w.cluster, "--json")
 		for line := range strings.Lines(r.out) {
 			var m struct{ Host, Role, State string }
@@ -34,11 +35,49 @@ func leader(t *testing.T, w *world) byte {
 // whole waits until every member of the cluster runs again and follows its leader.
 func whole(t *testing.T, w *world, members int) {
 	t.Helper()
-	eventually(t, 2*time.Minute, "all members run", func() error {
+	eventually(t, 5*time.Minute, "all members run", func() error {
 		r := w.pigsty(t, "status", "-l", w.cluster, "--json")
 		n := strings.Count(r.out, `"state":"running"`) + strings.Count(r.out, `"state":"streaming"`)
 		if n != members {
 			return fmt.Errorf("status says:\n%s", r.out)
+		}
+		return nil
+	})
+}
+
+// looks waits until Patroni on host n has asked etcd who leads, later than at since.
+// Hosts of a sandbox share one clock.
+func looks(t *testing.T, w *world, n byte, since time.Time) {
+	t.Helper()
+	client := http.Client{Timeout: 20 * time.Second}
+	eventually(t, 2*time.Minute, "Patroni on "+w.addr(n)+" to see etcd", func() error {
+		answer, err := client.Get("http://" + w.addr(n) + ":8008/patroni")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		var m struct {
+			Seen int64 `json:"dcs_last_seen"`
+		}
+		if err := json.NewDecoder(answer.Body).Decode(&m); err != nil {
+			return err
+		}
+		if seen := time.Unix(m.Seen, 0); !seen.After(since) {
+			return fmt.Errorf("it did at %s, not after %s", seen, since)
+		}
+		return nil
+	})
+}
+
+// powerOn starts a host that was off, and returns when it has started what it runs.
+func powerOn(t *testing.T, w *world, n byte) {
+	t.Helper()
+	if err := w.box.Start(context.Background(), w.addr(n)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Minute, w.addr(n)+" to be up", func() error {
+		if state := w.on(t, n, "systemctl is-system-running || true"); state != "running" && state != "degraded" {
+			return fmt.Errorf("it is %s: %s", state, w.on(t, n, "systemctl list-jobs --no-legend"))
 		}
 		return nil
 	})
@@ -61,7 +100,7 @@ func postmasterKilled(t *testing.T, w *world) {
 func afterFailover(t *testing.T, w *world) {
 	if leader(t, w) == 11 {
 		w.on(t, 11, "patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-2 --force")
-		eventually(t, time.Minute, "another leader", func() error {
+		eventually(t, 2*time.Minute, "another leader", func() error {
 			if leader(t, w) == 11 {
 				return fmt.Errorf("still the inventory's primary")
 			}
@@ -79,7 +118,7 @@ func afterFailover(t *testing.T, w *world) {
 	if got := leader(t, w); got != now {
 		t.Errorf("the leader moved from %s to %s", w.addr(now), w.addr(got))
 	}
-	eventually(t, 20*time.Second, "the new user in the new database", func() error {
+	eventually(t, time.Minute, "the new user in the new database", func() error {
 		return login(context.Background(), w, 5433, "late", "Late.Test", "later")
 	})
 	w.settled(t)
@@ -89,8 +128,7 @@ func afterFailover(t *testing.T, w *world) {
 func hostLost(t *testing.T, w *world) {
 	old := leader(t, w)
 	writer := startWriter(t, w, 5433)
-	ctx := context.Background()
-	if err := w.box.Stop(ctx, w.addr(old)); err != nil {
+	if err := w.box.Stop(context.Background(), w.addr(old)); err != nil {
 		t.Fatal(err)
 	}
 	writer.resumes(t, 2*time.Minute)
@@ -106,9 +144,7 @@ func hostLost(t *testing.T, w *world) {
 		}
 		w.on(t, 10, "test -e /etc/haproxy/conf.d/pg-meta-replica.cfg")
 	})
-	if err := w.box.Start(ctx, w.addr(old)); err != nil {
-		t.Fatal(err)
-	}
+	powerOn(t, w, old)
 	whole(t, w, 3)
 	writer.stop(t)
 	w.settled(t)

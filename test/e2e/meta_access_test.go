@@ -58,7 +58,7 @@ func metaPool(t *testing.T, w *world) {
 func metaServices(t *testing.T, w *world) {
 	// The only member leads: what demands a replica has nobody.
 	for service, want := range map[string]string{"primary": "UP 200", "replica": "UP 200", "default": "UP 200", "offline": "DOWN 503", "standby": "DOWN 503"} {
-		eventually(t, 30*time.Second, "service "+service, func() error {
+		eventually(t, 2*time.Minute, "service "+service, func() error {
 			server := w.statistics(t, 10, "pg-meta-1")["pg-meta-"+service+" pg-meta-1"]
 			if got := server["status"] + " " + server["check_code"]; got != want {
 				return fmt.Errorf("it is %q, not %s", got, want)
@@ -182,7 +182,7 @@ func metaPrivileges(t *testing.T, w *world) {
 // metaAround looks at what is beside the server: its virtual address, the names
 // of DNS, the schedule, which is run by cron, and the repository of backups.
 func metaAround(t *testing.T, w *world) {
-	eventually(t, 20*time.Second, "the virtual address", func() error {
+	eventually(t, 2*time.Minute, "the virtual address", func() error {
 		return (attempt{user: "dbuser_meta", db: "meta", port: 5432, host: 2}).try(w)
 	})
 	if got := w.on(t, 10, "ip -brief -4 address show host0"); !strings.Contains(got, w.addr(2)+"/24") {
@@ -202,7 +202,7 @@ func metaAround(t *testing.T, w *world) {
 	if got := w.on(t, 10, "sudo -u postgres pgbackrest --stanza=pg-meta --output=json info"); !strings.Contains(got, `"message":"ok"`) || strings.Count(got, `"type":"full"`) != 1 {
 		t.Errorf("pgBackRest says %s", got)
 	}
-	eventually(t, 70*time.Second, "cron to run an entry", func() error {
+	eventually(t, 3*time.Minute, "cron to run an entry", func() error {
 		if got := w.on(t, 10, "stat -c %U /tmp/minute 2>/dev/null || true"); got != "postgres" {
 			return fmt.Errorf("its file belongs to %q", got)
 		}

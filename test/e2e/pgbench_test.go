@@ -73,10 +73,10 @@ func moment(t *testing.T, seconds string) time.Time {
 }
 
 // onlyAround checks that the load was disturbed once: by what happened at at,
-// over no more than most. Everything that failed did between the last
-// transaction before it and the first after it, and at no other time the
+// over about as long as the writer beside it. Everything that failed did between
+// the last transaction before it and the first after it, and at no other time the
 // clients waited.
-func (s seen) onlyAround(t *testing.T, at time.Time, most time.Duration) {
+func (s seen) onlyAround(t *testing.T, at time.Time, beside *writer) {
 	t.Helper()
 	after, _ := slices.BinarySearchFunc(s.done, at, time.Time.Compare)
 	if after == 0 || after == len(s.done) {
@@ -84,8 +84,8 @@ func (s seen) onlyAround(t *testing.T, at time.Time, most time.Duration) {
 	}
 	from, to := s.done[after-1], s.done[after]
 	t.Logf("pgbench: %d transactions, and none for %s around the switchover; %d runs failed there", len(s.done), to.Sub(from).Round(10*time.Millisecond), len(s.failed))
-	if to.Sub(from) > most {
-		t.Errorf("pgbench paused for %s", to.Sub(from))
+	if to.Sub(from) > beside.pause+beside.noise() {
+		t.Errorf("pgbench paused for %s, and a writer for %s", to.Sub(from), beside.pause)
 	}
 	if len(s.failed) == 0 {
 		t.Error("no client of pgbench noticed that its leader became another")
@@ -96,7 +96,7 @@ func (s seen) onlyAround(t *testing.T, at time.Time, most time.Duration) {
 		}
 	}
 	for i := range s.done[1:] {
-		if pause := s.done[i+1].Sub(s.done[i]); i+1 != after && pause > undisturbed {
+		if pause := s.done[i+1].Sub(s.done[i]); i+1 != after && pause > beside.noise() {
 			t.Errorf("pgbench paused for %s, %s before the switchover", pause, at.Sub(s.done[i]))
 		}
 	}

@@ -87,7 +87,7 @@ func refusedWithoutArchive(t *testing.T, w *world) {
 		return w.query(t, 10, "test", "select pg_switch_wal(); select coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) from pg_stat_archiver")
 	}
 	w.on(t, 10, "chmod u-w /pg/backup/archive/pg-test/17-1/0*")
-	eventually(t, time.Minute, "archiving fails", func() error {
+	eventually(t, 3*time.Minute, "archiving fails", func() error {
 		if got := failing(); !strings.HasSuffix(got, "t") {
 			return errors.New(got)
 		}
@@ -99,7 +99,7 @@ func refusedWithoutArchive(t *testing.T, w *world) {
 		}
 	}
 	w.on(t, 10, "chmod u+w /pg/backup/archive/pg-test/17-1/0*")
-	eventually(t, 2*time.Minute, "archiving works", func() error {
+	eventually(t, 5*time.Minute, "archiving works", func() error {
 		if got := failing(); !strings.HasSuffix(got, "f") {
 			return errors.New(got)
 		}
@@ -183,14 +183,20 @@ func restoreToName(t *testing.T, w *world) {
 	if err := cut.Start(); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	for !strings.Contains(w.on(t, 10, "cat /var/lib/pigsty/recovery.json 2>/dev/null || :"), `"phase":"recovered"`) && time.Since(began) < time.Minute {
-		time.Sleep(200 * time.Millisecond)
-	}
+	eventually(t, 5*time.Minute, "the server to recover", func() error {
+		progress := w.on(t, 10, `cd /var/lib/pigsty; timeout 30 sh -c 'until grep -q "\"phase\":\"recovered\"" recovery.json; do sleep 0.05; done' 2>/dev/null ||
+cat recovery.json 2>/dev/null || echo none`)
+		if progress != "" {
+			return errors.New(progress)
+		}
+		return nil
+	})
 	_ = cut.Process.Kill()
 	_ = cut.Wait()
 	w.on(t, 10, "test -e /var/lib/pigsty/recovery.json") // else it was done before it was cut
-	time.Sleep(2 * time.Second)                          // for the agent to end its step
+	for n := byte(10); n <= 11; n++ {
+		w.released(t, n)
+	}
 	w.on(t, 10, "systemctl stop patroni; systemctl stop pigsty-recovery; kill -9 $(head -1 /pg/data/postmaster.pid) || true")
 	if r := w.must(t, args...); !strings.Contains(r.out, "goes on") {
 		t.Errorf("it does not say that it goes on:\n%s", r.out)
@@ -200,7 +206,7 @@ func restoreToName(t *testing.T, w *world) {
 
 func cronRuns(t *testing.T, w *world) {
 	for n, role := range map[byte]string{10: "primary", 11: "replica"} {
-		eventually(t, 65*time.Second, "cron on "+w.addr(n), func() error {
+		eventually(t, 3*time.Minute, "cron on "+w.addr(n), func() error {
 			if got := w.on(t, n, "cat /tmp/role-by-cron 2>/dev/null || :"); got != role {
 				return errors.New("it wrote " + got)
 			}
@@ -235,7 +241,7 @@ func takenAway(t *testing.T, w *world) {
 	handed := func() int {
 		return strings.Count(w.on(t, 10, "systemctl is-active postgres || :")+w.on(t, 11, "systemctl is-active postgres || :"), "inactive")
 	}
-	for began := time.Now(); handed() == 2 && time.Since(began) < time.Minute; {
+	for began := time.Now(); handed() == 2 && time.Since(began) < 5*time.Minute; {
 		time.Sleep(50 * time.Millisecond)
 	}
 	_ = cut.Process.Kill()
@@ -246,7 +252,7 @@ func takenAway(t *testing.T, w *world) {
 	whole(t, w, 2)
 	now := leader(t, w)
 	w.query(t, now, "test", "create table alone()")
-	eventually(t, 20*time.Second, "the replica follows", func() error {
+	eventually(t, 2*time.Minute, "the replica follows", func() error {
 		if got := w.query(t, 10+11-now, "test", "select to_regclass('alone') is not null and pg_is_in_recovery()"); got != "t" {
 			return errors.New(got)
 		}
@@ -270,7 +276,7 @@ func takenAway(t *testing.T, w *world) {
 func (w *world) leads(t *testing.T, service int, recovers bool) {
 	t.Helper()
 	for _, entry := range []byte{10, 11} {
-		eventually(t, 20*time.Second, fmt.Sprintf("service %d on %s", service, w.addr(entry)), func() error {
+		eventually(t, 2*time.Minute, fmt.Sprintf("service %d on %s", service, w.addr(entry)), func() error {
 			conn, err := w.sql(t.Context(), entry, service, "test", "Test.Test", "test")
 			if err != nil {
 				return err

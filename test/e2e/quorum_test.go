@@ -100,16 +100,6 @@ func etcdGrows(t *testing.T, w *world) {
 	w.on(t, 11, "grep -q "+w.addr(12)+":2379 /etc/patroni/patroni.yml")
 	w.on(t, 12, "test ! -e /run/systemd/system/etcd.service.d/50-join.conf -a ! -e /run/etcd/join.conf")
 	w.settled(t)
-	// The cluster now survives the loss of the member that it began with.
-	w.on(t, 10, "systemctl stop etcd")
-	writer := startWriter(t, w, 5433)
-	time.Sleep(5 * time.Second)
-	w.on(t, 10, "systemctl start etcd")
-	if missing := writer.stop(t); missing > 0 || writer.pause > 3*time.Second {
-		t.Errorf("without etcd-1 %d writes are lost, and writes paused for %s", missing, writer.pause)
-	}
-	voters(t, w, 3)
-	w.settled(t)
 }
 
 // etcdSetting changes a setting that members read at their start: they restart
@@ -123,12 +113,10 @@ func etcdSetting(t *testing.T, w *world) {
 	w.inventory(t, quorum(3, ", etcd_election_timeout: 1500"))
 	r := w.must(t, "etcd")
 	poll.stop(t)
-	if missing := writer.stop(t); missing > 0 || writer.pause > 2*time.Second {
-		t.Errorf("%d writes are lost, and writes paused for %s", missing, writer.pause)
-	}
+	writer.unnoticed(t)
 	t.Logf("three members restarted in %s", r.took.Round(10*time.Millisecond))
-	if poll.pause > 5*time.Second {
-		t.Errorf("etcd did not answer for %s", poll.pause)
+	if poll.pause > writer.noise() {
+		t.Errorf("etcd did not answer for %s, on a machine that held it up for %s", poll.pause, writer.stall)
 	}
 	type interval struct{ from, to int64 }
 	var restarts []interval
@@ -151,6 +139,23 @@ func etcdSetting(t *testing.T, w *world) {
 	}
 	voters(t, w, 3)
 	w.settled(t)
+	firstLost(t, w)
+}
+
+// firstLost has the cluster survive the loss of the etcd member that it began with.
+// Patroni asks etcd for its members when one of them fails it, as that one did when
+// it restarted, and else in each ten times its ttl.
+func firstLost(t *testing.T, w *world) {
+	w.on(t, 10, "systemctl stop etcd")
+	stopped := time.Now()
+	writer := startWriter(t, w, 5433)
+	for n := byte(10); n <= 12; n++ {
+		looks(t, w, n, stopped)
+	}
+	w.on(t, 10, "systemctl start etcd")
+	writer.unnoticed(t)
+	voters(t, w, 3)
+	w.settled(t)
 }
 
 // noWriteLost takes the leader away under a writer, with its whole host and
@@ -167,9 +172,7 @@ func noWriteLost(t *testing.T, w *world) {
 		if now := leader(t, w); now == old {
 			t.Errorf("%s leads though it is off", w.addr(old))
 		}
-		if err := w.box.Start(ctx, w.addr(old)); err != nil {
-			t.Fatal(err)
-		}
+		powerOn(t, w, old)
 		whole(t, w, 3)
 		if missing := writer.stop(t); missing > 0 {
 			t.Errorf("%d acknowledged writes are lost with %s", missing, w.addr(old))
@@ -211,9 +214,7 @@ func etcdShrinks(t *testing.T, w *world) {
 	w.inventory(t, quorum(3, vars))
 	w.must(t, "deploy")
 	voters(t, w, 3)
-	if missing := writer.stop(t); missing > 0 || writer.pause > 2*time.Second {
-		t.Errorf("%d writes are lost, and writes paused for %s", missing, writer.pause)
-	}
+	writer.unnoticed(t)
 	w.settled(t)
 }
 
@@ -313,8 +314,8 @@ func etcdClient(t *testing.T, w *world) *etcd.Client {
 func voters(t *testing.T, w *world, n int) {
 	t.Helper()
 	c := etcdClient(t, w)
-	eventually(t, 30*time.Second, fmt.Sprintf("%d voting members", n), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	eventually(t, 2*time.Minute, fmt.Sprintf("%d voting members", n), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		peers, err := c.Members(ctx)
 		if err != nil {

@@ -53,7 +53,7 @@ func replaceCA(t *testing.T, w *world) {
 	for n := byte(10); n <= 12; n++ {
 		w.on(t, n, "openssl verify -CAfile /etc/pki/ca.crt /pg/cert/server.crt && grep -c BEGIN /etc/pki/ca.crt | grep -x 1")
 	}
-	writer.resumes(t, 30*time.Second)
+	writer.resumes(t, 2*time.Minute)
 	if missing := writer.stop(t); missing > 0 {
 		t.Errorf("%d acknowledged writes are lost", missing)
 	}

@@ -253,12 +253,13 @@ func (w *world) settled(t *testing.T, args ...string) {
 	}
 }
 
-// on runs a shell command on the host with last byte n and returns its output.
+// on runs a shell command on the host with last byte n and returns its output. It
+// comes in by the console: a login by SSH costs more than most commands.
 func (w *world) on(t *testing.T, n byte, script string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script)
+	out, err := w.box.Console(ctx, w.addr(n), "sh", "-c", script)
 	if err != nil {
 		t.Fatalf("on %s: %s: %v", w.addr(n), script, err)
 	}

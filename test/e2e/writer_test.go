@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -21,8 +22,31 @@ type writer struct {
 	acked  []int
 	last   time.Time     // of the newest acknowledgement
 	pause  time.Duration // the longest between two
+	stall  time.Duration // the longest that the machine let the writer sleep beyond what it asked for
 	lost   error         // why the newest attempt failed
-	failed [2]time.Time  // when the first and the last attempt that failed did so
+	// What began each time in which its sessions broke or were refused until a
+	// write was acknowledged again. That it has no patience itself is no such thing.
+	outages []error
+	out     bool // whether it is in one
+}
+
+// noise is how long a client may wait to whom nothing happened: seconds, and more on
+// a machine that holds up the writer itself. What did happen is told by outages.
+func (wr *writer) noise() time.Duration { return 10*time.Second + 10*wr.stall }
+
+// unnoticed stops the writer and checks that nothing happened to it: its session
+// held, nothing of what it wrote is missing, and nobody kept it waiting.
+func (wr *writer) unnoticed(t *testing.T) {
+	t.Helper()
+	if missing := wr.stop(t); missing > 0 {
+		t.Errorf("%d acknowledged writes are lost", missing)
+	}
+	for _, err := range wr.outages {
+		t.Errorf("a client of the leader noticed: %v", err)
+	}
+	if wr.pause > wr.noise() {
+		t.Errorf("a client of the leader waited %s, on a machine that held it up for %s", wr.pause, wr.stall)
+	}
 }
 
 // startWriter begins to write into table written of database test.
@@ -41,7 +65,7 @@ func startWriter(t *testing.T, w *world, port int) *writer {
 	})
 	wr.last = time.Now()
 	wr.done.Go(func() { wr.loop(ctx) })
-	wr.resumes(t, 10*time.Second)
+	wr.resumes(t, time.Minute)
 	return wr
 }
 
@@ -77,18 +101,19 @@ func (wr *writer) loop(ctx context.Context) {
 		if wr.lost = err; err == nil {
 			wr.acked = append(wr.acked, n)
 			wr.pause = max(wr.pause, time.Since(wr.last))
-			wr.last = time.Now()
-		} else if ctx.Err() == nil {
-			if wr.failed[1] = time.Now(); wr.failed[0].IsZero() {
-				wr.failed[0] = wr.failed[1]
-			}
+			wr.last, wr.out = time.Now(), false
+		} else if ctx.Err() == nil && !wr.out && !errors.Is(err, context.DeadlineExceeded) {
+			wr.outages, wr.out = append(wr.outages, err), true
 		}
 		wr.mu.Unlock()
 		if err != nil && c != nil {
 			_ = c.Close(context.Background())
 			c = nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		const pace = 10 * time.Millisecond
+		began := time.Now()
+		time.Sleep(pace)
+		wr.stall = max(wr.stall, time.Since(began)-pace)
 	}
 	if c != nil {
 		_ = c.Close(context.Background())
@@ -122,8 +147,8 @@ func (wr *writer) stop(t *testing.T) (missing int) {
 	wr.cancel()
 	wr.done.Wait()
 	have := map[int]bool{}
-	eventually(t, time.Minute, "read what was written", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	eventually(t, 2*time.Minute, "read what was written", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		c, err := wr.dial(ctx)
 		if err != nil {
@@ -145,6 +170,7 @@ func (wr *writer) stop(t *testing.T) (missing int) {
 			missing++
 		}
 	}
-	t.Logf("%d writes acknowledged, %d of them missing, longest pause %s", len(wr.acked), missing, wr.pause.Round(10*time.Millisecond))
+	t.Logf("%d writes acknowledged, %d of them missing, longest pause %s, %d outages, machine held up for %s",
+		len(wr.acked), missing, wr.pause.Round(10*time.Millisecond), len(wr.outages), wr.stall.Round(10*time.Millisecond))
 	return missing
 }

@@ -9,8 +9,10 @@ import { chromium } from 'playwright-core'
 
 const ask = JSON.parse(process.argv[2])
 const wrong = []
+const patience = 180_000 // ms that a page may take on a busy machine
 const browser = await chromium.launch({
   executablePath: ask.browser,
+  timeout: patience,
   args: ['--no-sandbox', `--host-resolver-rules=${ask.hosts}`, `--ignore-certificate-errors-spki-list=${ask.pins.join(',')}`],
 })
 const sizes = {
@@ -20,8 +22,14 @@ const sizes = {
 const pages = { en: '/', zh: '/zh' }
 const links = new Set()
 
-for (const [size, options] of Object.entries(sizes)) {
+async function newContext(options) {
   const context = await browser.newContext(options)
+  context.setDefaultTimeout(patience)
+  return context
+}
+
+for (const [size, options] of Object.entries(sizes)) {
+  const context = await newContext(options)
   for (const [lang, path] of Object.entries(pages)) {
     const where = `${path} (${size})`
     const page = await context.newPage()
@@ -43,8 +51,9 @@ for (const [size, options] of Object.entries(sizes)) {
     seen.links.forEach(l => links.add(l))
     await page.screenshot({ path: `${ask.shots}/${lang}-${size}.png`, fullPage: true })
     await page.locator('header a').click()
-    const other = await page.evaluate(() => document.documentElement.lang)
-    if (other === lang) wrong.push(`${where}: the link to the other language stays in ${lang}`)
+    // A click does not wait for the page that it leads to.
+    await page.waitForFunction(was => ![was, ''].includes(document.documentElement.lang), lang)
+      .catch(() => wrong.push(`${where}: the link to the other language stays in ${lang}`))
     await page.close()
   }
   await context.close()
@@ -52,7 +61,7 @@ for (const [size, options] of Object.entries(sizes)) {
 
 async function follow(link) {
   const login = ask.logins.find(l => link.startsWith(l.prefix))
-  const context = await browser.newContext(login ? { httpCredentials: login } : {})
+  const context = await newContext(login ? { httpCredentials: login } : {})
   const page = await context.newPage()
   try {
     const answer = await page.goto(link, { waitUntil: 'domcontentloaded' })
@@ -63,7 +72,9 @@ async function follow(link) {
   await context.close()
 }
 
-await Promise.all([...links].map(follow))
+const left = [...links]
+const followAll = async () => { while (left.length > 0) await follow(left.pop()) }
+await Promise.all(Array.from({ length: 4 }, followAll)) // a few at a time: the machine has to serve them, too
 await browser.close()
 wrong.forEach(line => console.log(line))
 console.log(`${links.size} links, ${Object.keys(pages).length} languages, ${Object.keys(sizes).length} sizes`)

@@ -98,7 +98,7 @@ func TestMemberJoins(t *testing.T) {
 			for p, text := range c.files {
 				h.Disk.Put(p, text)
 			}
-			m := Member{API: API{Endpoints: []string{follower.URL, server.URL}}, Name: "etcd-2", PeerURL: "https://b:2380", ClientURL: server.URL, Timeout: 5 * time.Second}
+			m := Member{API: API{Endpoints: []string{follower.URL, server.URL}}, Name: "etcd-2", PeerURL: "https://b:2380", ClientURL: server.URL, Timeout: time.Minute}
 			before, after, err := h.Converge(t.Context(), m)
 			if strings.Contains(c.reason, " it ") { // what to do
 				if err == nil || !strings.Contains(err.Error(), c.reason) {
