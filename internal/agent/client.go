@@ -17,6 +17,8 @@ type Handler interface {
 	Blob(hash string) ([]byte, error)
 	// Sign issues the certificate with the given resource key for publicKey (PKIX, DER).
 	Sign(key string, publicKey []byte) ([]byte, error)
+	// Reach returns nil if the host lets in new connections of the control side.
+	Reach() error
 	// Log takes a line of progress of the step with id.
 	Log(id, line string)
 	// Result takes what became of a step that was to be observed or applied.
@@ -156,6 +158,7 @@ func (c *Client) supply(n need) {
 	var err error
 	switch {
 	case n.Ping:
+		err = c.handler.Reach()
 	case n.Blob != "":
 		s.Data, err = c.handler.Blob(n.Blob)
 	default:

@@ -42,7 +42,7 @@ func (c *control) Sign(ctx context.Context, key string, publicKey []byte) ([]byt
 	return c.ask(ctx, need{CertKey: key, PublicKey: publicKey})
 }
 
-// Ping has the control side answer.
+// Ping has the control side answer, and connect anew.
 func (c *control) Ping(ctx context.Context) error {
 	_, err := c.ask(ctx, need{Ping: true})
 	return err

@@ -73,7 +73,7 @@ type lockRequest struct{ Holder string }
 
 type lockReply struct{ Holder, Error string }
 
-// need asks the control side for a file's content, a signature, or just an answer.
+// need asks the control side for a file's content, a signature, or a sign of life.
 type need struct {
 	Seq       uint64
 	Blob      string // SHA-256 in hex

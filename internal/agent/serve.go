@@ -92,6 +92,7 @@ func (s *server) handle(ctx context.Context, m message) {
 }
 
 func (s *server) observe(ctx context.Context, steps []Step) {
+	s.host.Want(installs(steps))
 	done := make(map[string]chan struct{}, len(steps))
 	for _, st := range steps {
 		done[st.ID] = make(chan struct{})
@@ -118,6 +119,17 @@ func (s *server) observe(ctx context.Context, steps []Step) {
 	all.Wait()
 	reply.Elapsed = time.Since(began)
 	_ = s.conn.send(message{Observed: &reply})
+}
+
+// installs returns the packages that steps install, nil for none: a host has one
+// step for all.
+func installs(steps []Step) *resource.Packages {
+	for _, st := range steps {
+		if p, ok := st.Resource.(*resource.Packages); ok {
+			return p
+		}
+	}
+	return nil
 }
 
 // diff observes one step and remembers what it found for the steps after it.

@@ -72,7 +72,10 @@ func awaitGo(h *resource.Host) {
 	}
 }
 
-func init() { gob.Register(&probe{}) }
+func init() {
+	gob.Register(&probe{})
+	resource.Register(&resource.PackageIndex{}, &resource.Packages{})
+}
 
 // journal is the order in which probes were applied.
 type journal struct {
@@ -488,5 +491,31 @@ func TestManySteps(t *testing.T) {
 	}
 	if _, s := f.run(t, a.Steps(), "a"); s.Count(Applied) != 2000 {
 		t.Errorf("applied %d", s.Count(Applied))
+	}
+}
+
+// A package that the deployment's repository has come to have is installed by
+// the run that reads of it, with what was skipped for want of it.
+func TestPackageThatTheRepositoryHasNow(t *testing.T) {
+	f := newFarm("a")
+	h := f.hosts["a"]
+	h.Disk.Put("/etc/apt/sources.list.d/local.list", "deb file:///www/pigsty ./\n")
+	h.Apt.Remote = map[string]string{"vector": "0.50"}
+	a := plan.NewBuilder("a", "X")
+	a.Early().Add(&resource.PackageIndex{})
+	a.Add(&resource.Packages{Items: []resource.PackageItem{{Name: "vector", Optional: true}, {Name: "pev2", Optional: true}}})
+	a.Given("vector").Add(&probe{Name: "logs"})
+	a.Given("pev2").Add(&probe{Name: "page"})
+	if _, s := f.run(t, a.Steps(), "a"); s.Count(Applied) != 0 || s.Count(Skipped) != 3 {
+		t.Errorf("before: %v", s.Outcomes)
+	}
+	h.Disk.Put("/www/pigsty/repo.lock", `{"packages": [{"name": "vector", "version": "0.50"}]}`)
+	h.Apt.Read = h.Disk.Now().Add(-time.Minute)
+	_, s := f.run(t, a.Steps(), "a")
+	if got := h.Apt.Calls(); !slices.Equal(got, []string{"refresh", "install vector"}) || !slices.Equal(log.lines, []string{"a logs"}) || s.Outcomes["a page"] != Skipped {
+		t.Errorf("%q was done, then %q: %v", got, log.lines, s.Outcomes)
+	}
+	if _, s := f.run(t, a.Steps(), "a"); s.Count(Applied) != 0 {
+		t.Errorf("again: %v", s.Outcomes)
 	}
 }

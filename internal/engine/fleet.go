@@ -234,6 +234,17 @@ func (n *node) Sign(key string, what []byte) ([]byte, error) {
 	return n.fleet.sign(r, what)
 }
 
+// reachLimit is how long a host that works may take to let in a new connection.
+const reachLimit = 4 * time.Second
+
+// Reach connects to the host once more, if its connection is of a kind that can tell.
+func (n *node) Reach() error {
+	if c, ok := n.conn.(interface{ Reach(time.Duration) error }); ok {
+		return c.Reach(reachLimit)
+	}
+	return nil
+}
+
 // Log passes on a line of progress.
 func (n *node) Log(id, line string) {
 	n.mu.Lock()

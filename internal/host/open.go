@@ -28,7 +28,7 @@ func Open(control resource.Control) (*resource.Host, error) {
 	commands := &commands{names: names}
 	h := &resource.Host{
 		Files: files, Units: &units{commands: commands}, Accounts: &accounts{names: names, commands: commands},
-		Commands: commands, Control: control, Manifest: manifest, Facts: facts, Session: session(),
+		Commands: commands, Network: network{}, Control: control, Manifest: manifest, Facts: facts, Session: session(),
 	}
 	switch facts.Family {
 	case "rpm":

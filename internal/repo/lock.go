@@ -12,12 +12,14 @@ import (
 	"strings"
 
 	"pigsty/internal/repo/want"
+	"pigsty/internal/resource"
 )
 
 // LockFile is the name of the lock in a repository's directory.
-const LockFile = "repo.lock"
+const LockFile = resource.RepositoryLock
 
-// Lock says what a repository has and where it came from.
+// Lock says what a repository has and where it came from. Hosts look there for
+// packages that they lack, and at its date for when the repository was built.
 type Lock struct {
 	Format    int              `json:"format"` // 1
 	System    string           `json:"system"` // "debian 13 x86_64"

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -155,6 +156,10 @@ func tidy(stage string, names []string) error {
 // exchange two names.
 func swap(stage, dir string) error {
 	if err := syncTree(stage); err != nil {
+		return err
+	}
+	// Writing may have taken long: an index that somebody read meanwhile is older.
+	if err := os.Chtimes(filepath.Join(stage, LockFile), time.Time{}, time.Now()); err != nil {
 		return err
 	}
 	info, err := os.Lstat(dir)

@@ -21,6 +21,10 @@ const (
 	firewallUndo = "pigsty-firewall-undo"
 	// firewallGrace is how long that takes.
 	firewallGrace = time.Minute
+	// firewallPatience is how long the control side may take to be heard. It is
+	// less than the silence after which that gives a host up, so that it still
+	// learns what became of the firewall.
+	firewallPatience = 6 * time.Second
 	// firewallMemory is the name under which the manifest knows what the firewall
 	// was before we turned it on.
 	firewallMemory = "firewall"
@@ -29,9 +33,9 @@ const (
 // Firewall is firewalld or ufw, whichever the host has, with rules of ours that
 // trust Networks and open Ports to everybody. Rules of others stay.
 //
-// It never cuts the connection that the host is worked on through: rules that
-// would are refused, and what turns a firewall on is undone after a minute
-// unless the control side was heard meanwhile.
+// It never cuts the host off from those who work on it: rules of ours that would
+// are refused, and where rules of others do, a firewall that was turned on is turned
+// off again with its rules as they were.
 type Firewall struct {
 	Mode     string   // FirewallZone, FirewallOff or FirewallAbsent
 	Networks []string // addresses or CIDR
@@ -95,6 +99,10 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 	if err := f.refuse(h, have, want); err != nil {
 		return err
 	}
+	before, err := readPages(h, w.files())
+	if err != nil {
+		return err
+	}
 	to := f.wants(h, is)
 	if is != to && !to.running { // off before the rules go that let us in
 		if _, err := h.Commands.Run(ctx, w.turn(to)); err != nil {
@@ -106,51 +114,72 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 			return fmt.Errorf("set the rules of the firewall: %w", err)
 		}
 	}
-	if f.Mode == FirewallZone && is != to {
-		remember(h, is)
-	}
 	switch {
 	case is == to || !to.running:
 	case is.running:
 		_, err = h.Commands.Run(ctx, w.turn(to))
 	default:
-		err = f.turnOn(ctx, h, w)
+		err = f.turnOn(ctx, h, w, before)
 	}
-	if err == nil && f.Mode != FirewallZone {
+	switch {
+	case err != nil:
+	case f.Mode != FirewallZone:
 		h.Manifest.ForgetUnit(firewallMemory)
+	case is != to:
+		remember(h, is)
 	}
 	return err
 }
 
-// turnOn turns the firewall on, and has systemd turn it off again unless the
-// control side is heard. Whether others may connect is a matter of the rules,
-// which refuse has looked at: a firewall lets connections pass that it knows.
-func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall) error {
-	run := func(args ...string) error {
+// turnOn turns the firewall on, and off again with the rules that were there before
+// unless the control side is heard and lets new connections in: rules of others may
+// shut out what ours open. Should the host itself not get to that, systemd does.
+func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall, before []page) error {
+	run := func(ctx context.Context, args ...string) error {
 		_, err := h.Commands.Run(ctx, Command{Args: args})
 		return err
 	}
-	disarm := func() error { return run("systemctl", "stop", firewallUndo+".timer") }
-	_ = disarm() // of a run that was cut off
+	disarm := func(ctx context.Context) error { return run(ctx, "systemctl", "stop", firewallUndo+".timer") }
+	_ = disarm(ctx) // of a run that was cut off
 	undo := w.turn(wallOff).Args
 	if path, ok := h.Commands.Look(undo[0]); ok {
 		undo = append([]string{path}, undo[1:]...)
 	}
 	arm := append([]string{"systemd-run", "--quiet", "--collect", "--unit=" + firewallUndo,
 		fmt.Sprintf("--on-active=%ds", int(firewallGrace.Seconds())), "--timer-property=AccuracySec=1s", "--"}, undo...)
-	if err := run(arm...); err != nil {
+	if err := run(ctx, arm...); err != nil {
 		return fmt.Errorf("prepare to turn the firewall off again: %w", err)
 	}
+	err := f.turnOnHeard(ctx, h, w)
+	if err == nil {
+		if err = disarm(ctx); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("keep the firewall on: %w", err)
+	}
+	ctx = context.WithoutCancel(ctx) // the connection may have ended, and with it the run
+	if off := run(ctx, w.turn(wallOff).Args...); off != nil {
+		return fmt.Errorf("%w; turning it off again failed and is tried once more within %s: %w", err, firewallGrace, off)
+	}
+	if failed := errors.Join(writePages(h, before), disarm(ctx)); failed != nil {
+		return fmt.Errorf("%w; it is off again, but: %w", err, failed)
+	}
+	return fmt.Errorf("%w; it is off again, with the rules that it had", err)
+}
+
+// turnOnHeard turns the firewall on and returns nil if the control side was heard through it.
+func (f *Firewall) turnOnHeard(ctx context.Context, h *Host, w wall) error {
 	if _, err := h.Commands.Run(ctx, w.turn(wallOn)); err != nil {
 		return fmt.Errorf("turn the firewall on: %w", err)
 	}
-	heard, cancel := context.WithTimeout(ctx, firewallGrace/2)
+	heard, cancel := context.WithTimeout(ctx, firewallPatience)
 	defer cancel()
-	if err := h.Control.Ping(heard); err != nil {
-		return fmt.Errorf("the control side was not heard through the firewall, which is turned off again within %s: %w", firewallGrace, err)
+	err := h.Control.Ping(heard)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", firewallPatience)
 	}
-	if err := disarm(); err != nil {
-		return fmt.Errorf("keep the firewall on: %w", err)
+	if err != nil {
+		return fmt.Errorf("the firewall shut out whoever works on this host, by rules in %s that are not ours (%w): take them out there, or set node_firewall_mode: none", w.dir(), err)
 	}
 	return nil
 }

@@ -180,13 +180,30 @@ func TestUfwOrder(t *testing.T) {
 
 func TestFirewallUnheard(t *testing.T) {
 	h := resourcetest.New()
-	ufwHost(h)
+	ufwHost(h, "deny tcp 22 0.0.0.0/0 any 0.0.0.0/0")
+	rules := h.Disk.Text("/etc/ufw/user.rules")
 	h.Master.Deaf = true
-	run(t, h, zone("10.0.0.0/8"), step{"no sign of life", nil, "", "turned off again within 1m0s"})
+	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life", nil, "",
+		"the firewall shut out whoever works on this host, by rules in /etc/ufw that are not ours (no answer within 6s): take them out there, or set node_firewall_mode: none; it is off again, with the rules that it had"})
 	ran := h.Shell.Ran()
-	if last := ran[len(ran)-1].Args; last[0] != "ufw" {
-		t.Errorf("the timer that undoes it is stopped: %v", last)
+	for i, want := range []string{"ufw --force enable", "ufw --force disable", "systemctl stop pigsty-firewall-undo.timer"} {
+		expect(t, "command", strings.Join(ran[len(ran)-3+i].Args, " "), want)
 	}
+	expect(t, "the rules", h.Disk.Text("/etc/ufw/user.rules"), rules)
+	if _, ours := h.Manifest.Unit("firewall"); ours {
+		t.Error("a firewall that is as it was counts as turned on by us")
+	}
+	answer := h.Shell.Answer
+	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
+		if strings.Join(c.Args, " ") == "ufw --force disable" {
+			return nil, &resource.CommandError{Args: c.Args, Code: 1, Output: "locked"}
+		}
+		return answer(c)
+	}
+	run(t, h, zone("10.0.0.0/8", 22), step{"cannot be turned off", nil, "", "turning it off again failed and is tried once more within 1m0s"})
+	ran = h.Shell.Ran()
+	expect(t, "the timer is left: the last command", strings.Join(ran[len(ran)-1].Args, " "), "ufw --force disable")
+	h.Shell.Answer = answer
 	h.Session = &resource.Session{}
 	run(t, h, zone("10.0.0.0/8 192.0.2.0/24"), step{"who knows who is there", nil, "", "cannot be told where the connection"})
 	h.Shell.Absent = []string{"firewall-cmd", "ufw"}
@@ -232,6 +249,23 @@ func firewalldHost(h *resourcetest.Host) {
 			return []byte(`a{sv} 4 "short" s "pigsty" "ports" a(ss) 1` + ports + ` "masquerade" b false "priority" i -1 "egress_zones" as 1 "HOST"` + "\n"), nil
 		}
 		return nil, nil
+	}
+}
+
+func TestFirewalldUnheard(t *testing.T) {
+	h := resourcetest.New()
+	firewalldHost(h)
+	h.Shell.Absent = []string{"ufw"}
+	const zoneFile, policyFile, theirs = "/etc/firewalld/zones/pigsty.xml", "/etc/firewalld/policies/pigsty-public.xml", "<policy><port protocol=\"tcp\" port=\"8080\"/></policy>"
+	h.Disk.Put(policyFile, theirs)
+	h.Master.Deaf = true
+	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life", nil, "", "by rules in /etc/firewalld that are not ours"})
+	expect(t, "the policy", h.Disk.Text(policyFile), theirs)
+	if _, err := h.Files.Stat(zoneFile); err == nil {
+		t.Error("the zone stays")
+	}
+	if st, _ := h.Systemd.Show(ctx, "firewalld.service"); st.Enabled || st.Active != "inactive" {
+		t.Errorf("firewalld is %+v", st)
 	}
 }
 

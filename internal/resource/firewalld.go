@@ -18,7 +18,7 @@ const firewalldUnit = "firewalld.service"
 type firewalld struct{}
 
 func (w firewalld) rules(ctx context.Context, h *Host) (walled, error) {
-	zone, policy, err := w.files(h)
+	zone, policy, err := w.read(h)
 	if err != nil {
 		return walled{}, err
 	}
@@ -92,7 +92,7 @@ func (w firewalld) set(ctx context.Context, h *Host, _ walled, rules []string) e
 		}
 		zone.Sources = append(zone.Sources, sourceXML{address})
 	}
-	oldZone, oldPolicy, err := w.files(h)
+	oldZone, oldPolicy, err := w.read(h)
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,13 @@ type (
 	}
 )
 
-// files returns what our files say. One that somebody broke says nothing, and is
+func (firewalld) files() []string { return []string{firewalldZone, firewalldPolicy} }
+
+func (firewalld) dir() string { return "/etc/firewalld" }
+
+// read returns what our files say. One that somebody broke says nothing, and is
 // written anew.
-func (firewalld) files(h *Host) (zone zoneXML, policy policyXML, err error) {
+func (firewalld) read(h *Host) (zone zoneXML, policy policyXML, err error) {
 	for file, into := range map[string]any{firewalldZone: &zone, firewalldPolicy: &policy} {
 		data, err := h.Files.Read(file)
 		if errors.Is(err, fs.ErrNotExist) {

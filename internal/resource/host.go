@@ -19,6 +19,7 @@ type Host struct {
 	Packages PackageManager
 	Accounts Accounts
 	Commands Commands
+	Network  Network
 	Control  Control
 	Manifest *Manifest
 	Facts    Facts
@@ -27,6 +28,7 @@ type Host struct {
 	mu      sync.Mutex
 	pending map[string]Change
 	states  map[string]*state
+	wanted  *Packages // see Want
 }
 
 type state struct {
@@ -252,6 +254,13 @@ type Command struct {
 	Dir   string
 }
 
+// Network is what can be heard in the networks that the host is in.
+type Network interface {
+	// Routers listens on the named interface for patience and returns the
+	// virtual routers that others announce there over IPv4, each once.
+	Routers(ctx context.Context, name string, patience time.Duration) ([]VirtualRouter, error)
+}
+
 // Control is the side that the agent was started from.
 type Control interface {
 	// Blob returns the content with the given SHA-256 in hex.
@@ -260,7 +269,8 @@ type Control interface {
 	// the public key (PKIX, DER) of the Cert resource with the given key, which the
 	// control side checks is part of this host's plan.
 	Sign(ctx context.Context, key string, publicKey []byte) ([]byte, error)
-	// Ping returns when the control side has answered: the connection works.
+	// Ping returns when the control side has answered and connected to the host
+	// once more: the connection works, and so do new ones.
 	Ping(ctx context.Context) error
 	// Log shows a line of progress under the step that runs.
 	Log(ctx context.Context, line string)

@@ -9,7 +9,8 @@ import (
 const indexKey = "package index"
 
 // PackageIndex is the host's copy of what its repositories have, read since
-// they were last configured.
+// they were last configured, and since the deployment's own came to have a
+// package that this host lacks.
 type PackageIndex struct{}
 
 var (
@@ -23,18 +24,26 @@ func (*PackageIndex) Key() string { return indexKey }
 // Requires returns what decides which repositories there are.
 func (*PackageIndex) Requires() []string { return repositoryKeys() }
 
-// Diff is a Run when the repositories changed or the index was never read.
-func (*PackageIndex) Diff(_ context.Context, h *Host) (Change, error) {
+// Diff is a Run when the repositories changed, the index was never read, or
+// reading it brings a package that is wanted.
+func (*PackageIndex) Diff(ctx context.Context, h *Host) (Change, error) {
 	for _, prefix := range repositoryPaths {
 		if what, ok := h.pendingPath(prefix); ok {
 			return Change{Action: Run, Reason: what + " changes"}, nil
 		}
 	}
 	read, err := h.Packages.IndexTime()
-	if err != nil || !read.IsZero() {
+	if err != nil {
 		return Change{}, err
 	}
-	return Change{Action: Run, Reason: "not read since the repositories were configured"}, nil
+	if read.IsZero() {
+		return Change{Action: Run, Reason: "not read since the repositories were configured"}, nil
+	}
+	coming, err := h.news(ctx, read)
+	if err != nil || len(coming) == 0 {
+		return Change{}, err
+	}
+	return Change{Action: Run, Reason: "the deployment's repository has " + enumerate(coming) + " now"}, nil
 }
 
 // Apply reads the index of every repository.

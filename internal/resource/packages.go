@@ -19,9 +19,8 @@ const indexTrust = 24 * time.Hour
 // repositoryPaths is where package managers read which repositories to use.
 var repositoryPaths = []string{"/etc/apt/", "/etc/yum.repos.d/", "/etc/dnf/", "/etc/yum.conf"}
 
-// localSources are there on hosts that install from the deployment's own
-// repository, which may be built anew in the same run.
-var localSources = []string{"/etc/apt/sources.list.d/local.list", "/etc/yum.repos.d/local.repo"}
+// knownThen stands for a version that the index does not have yet.
+const knownThen = "known then"
 
 // ErrFetch is wrapped by PackageManager.Install when a package's file could not
 // be fetched, as happens when the index is older than the repository.
@@ -89,13 +88,15 @@ func (p *Packages) Merge(o *Packages) *Packages {
 
 // Diff names the packages to install with the versions that they will have. A
 // package that no repository has is an error unless it is optional, or the
-// index is yet to be read: then the change is unknown until it is.
+// index is yet to be read: then the change is unknown until it is. What the
+// deployment's repository has come to have since is known to be there, and its
+// version is not.
 func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	todo, installed, err := p.missing(h)
 	if err != nil || len(todo) == 0 {
 		return Change{}, err
 	}
-	when, err := indexUnknown(h)
+	read, when, err := indexUnknown(h)
 	if err != nil {
 		return Change{}, err
 	}
@@ -106,9 +107,14 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 	if err != nil {
 		return Change{}, fmt.Errorf("ask the package index: %w", err)
 	}
-	read, err := h.Packages.IndexTime()
+	coming, err := h.news(ctx, read)
 	if err != nil {
 		return Change{}, err
+	}
+	for _, name := range coming {
+		if _, ok := candidates[name]; !ok {
+			candidates[name] = knownThen
+		}
 	}
 	todo = wanting(choose(todo, installed, candidates), installed)
 	lost, spared := absent(todo, candidates, installed)
@@ -121,7 +127,16 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 		}
 		return Change{}, advise(ctx, h, lost)
 	}
-	todo = without(todo, spared)
+	c := difference(without(todo, spared), candidates, installed)
+	if c.Action == None {
+		return Change{Skipped: leftOut(spared)}, nil
+	}
+	c.Note = leftOut(spared)
+	return c, nil
+}
+
+// difference is what installing todo changes.
+func difference(todo []PackageItem, candidates, installed map[string]string) Change {
 	var c Change
 	for _, item := range todo {
 		version := candidates[item.Name]
@@ -129,16 +144,17 @@ func (p *Packages) Diff(ctx context.Context, h *Host) (Change, error) {
 			version = item.Version
 		}
 		c.Differs(item.Name, installed[item.Name], version)
+		if candidates[item.Name] == knownThen {
+			c.Unknown = afterIndex
+		}
 	}
 	if c.Action != None {
 		c.Action, c.Reason = Create, "not installed"
 		if !slices.ContainsFunc(c.Attrs, func(a Attr) bool { return a.Old == "" }) {
 			c.Action, c.Reason = Update, "another version is wanted"
 		}
-		c.Note = leftOut(spared)
-		return c, nil
 	}
-	return Change{Skipped: leftOut(spared)}, nil
+	return c
 }
 
 // Apply installs what is missing. When the index turns out to be stale it is
@@ -163,6 +179,10 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 			return err
 		}
 	}
+	coming, err := h.news(ctx, read)
+	if err != nil {
+		return err
+	}
 	for {
 		candidates, err := h.Packages.Candidates(ctx, undecided(todo, installed)...)
 		if err != nil {
@@ -173,7 +193,7 @@ func (p *Packages) Apply(ctx context.Context, h *Host) error {
 		if len(lost) > 0 && refreshed {
 			return advise(ctx, h, lost)
 		}
-		if len(lost) > 0 || len(spared) > 0 && !refreshed && time.Since(read) > indexTrust {
+		if len(lost) > 0 || len(spared) > 0 && !refreshed && (time.Since(read) > indexTrust || len(coming) > 0) {
 			if err := refresh("it does not have " + strings.Join(names(append(lost, spared...)), " ")); err != nil {
 				return err
 			}
@@ -232,7 +252,7 @@ func (p *Packages) unknown(todo []PackageItem, when string) Change {
 	for _, item := range todo {
 		version := item.Version
 		if version == "" {
-			version = "known then"
+			version = knownThen
 		}
 		c.Attrs = append(c.Attrs, Attr{Name: item.Name, New: version})
 	}

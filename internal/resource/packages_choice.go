@@ -3,7 +3,9 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // alternatives are the names under which an item may be installed, the best first.
@@ -55,7 +57,7 @@ func undecided(items []PackageItem, installed map[string]string) []string {
 
 // Obtainable returns an empty Change if h has one of packages, or can install
 // one. Else the Change is skipped with the reason, or unknown while it cannot
-// be told yet.
+// be told yet, or until the index is read, where that brings one.
 func Obtainable(ctx context.Context, h *Host, packages []string) (Change, error) {
 	if len(packages) == 0 {
 		return Change{}, nil
@@ -64,36 +66,40 @@ func Obtainable(ctx context.Context, h *Host, packages []string) (Change, error)
 	if err != nil || len(installed) > 0 {
 		return Change{}, err
 	}
-	when, err := indexUnknown(h)
+	read, when, err := indexUnknown(h)
 	if err != nil || when != "" {
 		return Change{Unknown: when}, err
 	}
-	offered, err := h.State("candidates "+strings.Join(packages, " "), func() (any, error) {
+	offered, err := h.State("candidates of "+read.String()+" "+strings.Join(packages, " "), func() (any, error) {
 		found, err := h.Packages.Candidates(ctx, packages...)
 		return len(found) > 0, err
 	})
 	if err != nil {
 		return Change{}, fmt.Errorf("ask the package index: %w", err)
 	}
-	if !offered.(bool) {
-		return Change{Skipped: "no configured repository has " + strings.Join(packages, " or ")}, nil
+	if offered.(bool) {
+		return Change{}, nil
 	}
-	return Change{}, nil
+	coming, err := h.news(ctx, read)
+	if err != nil {
+		return Change{}, err
+	}
+	if slices.ContainsFunc(coming, func(name string) bool { return slices.Contains(packages, name) }) {
+		return Change{Unknown: afterIndex}, nil
+	}
+	return Change{Skipped: "no configured repository has " + strings.Join(packages, " or ")}, nil
 }
 
-// indexUnknown says when it can be told what repositories have, "" if it can now.
-func indexUnknown(h *Host) (string, error) {
+// indexUnknown says when it can be told what repositories have: "" if it can now,
+// from the index that was read then.
+func indexUnknown(h *Host) (read time.Time, when string, err error) {
 	for _, prefix := range repositoryPaths {
 		if _, ok := h.pendingPath(prefix); ok {
-			return "after the package repositories are configured", nil
+			return read, "after the package repositories are configured", nil
 		}
 	}
-	read, err := h.Packages.IndexTime()
-	if err != nil {
-		return "", err
+	if read, err = h.Packages.IndexTime(); err == nil && read.IsZero() {
+		when = afterIndex
 	}
-	if _, ok := h.Pending(indexKey); ok || read.IsZero() {
-		return "after the package index is read", nil
-	}
-	return "", nil
+	return read, when, err
 }

@@ -22,6 +22,10 @@ type ufw struct{}
 // "### tuple ### ACTION PROTOCOL TO-PORT TO FROM-PORT FROM in comment=HEX".
 var ufwFiles = []string{"/etc/ufw/user.rules", "/etc/ufw/user6.rules"}
 
+func (ufw) files() []string { return ufwFiles }
+
+func (ufw) dir() string { return "/etc/ufw" }
+
 // rules reads them in their order, since the first that matches counts.
 func (ufw) rules(_ context.Context, h *Host) (walled, error) {
 	have := walled{opposed: map[string]opposed{}}

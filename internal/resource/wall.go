@@ -2,7 +2,9 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -18,6 +20,10 @@ type wall interface {
 	// state tells whether the firewall works now, and whether it will after a boot.
 	state(ctx context.Context, h *Host) (wallState, error)
 	turn(to wallState) Command
+	// files are those that have its rules while it is off, as far as we change them.
+	files() []string
+	// dir is where all of its rules are, those of others too.
+	dir() string
 }
 
 // walled are the rules of a host that matter here, as firewallRules writes them.
@@ -97,6 +103,41 @@ func network(text string) string {
 		return netip.PrefixFrom(a, a.BitLen()).String()
 	}
 	return text
+}
+
+// page is what one of a firewall's files says; nil text if there is none.
+type page struct {
+	path string
+	text []byte
+	info FileInfo
+}
+
+func readPages(h *Host, paths []string) ([]page, error) {
+	pages := make([]page, len(paths))
+	for i, path := range paths {
+		info, err := h.Files.Stat(path)
+		var text []byte
+		if err == nil {
+			text, err = h.Files.Read(path)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		pages[i] = page{path, text, info}
+	}
+	return pages, nil
+}
+
+func writePages(h *Host, pages []page) error {
+	var errs []error
+	for _, p := range pages {
+		if p.text == nil {
+			errs = append(errs, h.Files.Remove(p.path))
+		} else {
+			errs = append(errs, h.Files.Write(p.path, p.text, p.info.Mode.Perm(), p.info.Owner))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // firewallOf returns the host's firewall, nil if it has none.

@@ -19,6 +19,7 @@ type conn struct {
 	client     *ssh.Client
 	wire       *wire
 	set        *settings
+	via        *conn       // the jump host in between, nil for none
 	unverified atomic.Bool // the host's key changed and PolicyOff let it pass
 	cause      atomic.Pointer[Error]
 	done       chan struct{}
@@ -64,7 +65,12 @@ func (d *Dialer) dial(ctx context.Context, s *settings, chain []string) (*conn, 
 	if err != nil {
 		return nil, err
 	}
-	return d.handshake(ctx, s, raw, auth, s.timeout-time.Since(start))
+	c, err := d.handshake(ctx, s, raw, auth, s.timeout-time.Since(start))
+	if err != nil {
+		return nil, err
+	}
+	c.via = via
+	return c, nil
 }
 
 // dialRaw opens the stream that SSH will run over.

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"os/exec"
@@ -128,6 +130,32 @@ func (s *Session) Wait() error {
 // Stderr returns the last lines that the agent, or the shell before it, wrote to
 // stderr.
 func (s *Session) Stderr() string { return s.errs.String() }
+
+// Reach connects to the session's host once more, within that time, and hangs up:
+// a host that goes on with a connection need not let in new ones. A local agent
+// has no way to it that could be shut. The error is an *Error.
+func (s *Session) Reach(within time.Duration) error {
+	if s.conn == nil {
+		return nil
+	}
+	set := *s.conn.set
+	set.timeout = within
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	raw, err := dialRaw(ctx, &set, s.conn.via)
+	if err != nil {
+		return onHost(set.alias, err)
+	}
+	defer raw.Close()
+	if set.proxyCommand == "" {
+		return nil
+	}
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+	if _, err := raw.Read(make([]byte, 1)); err != nil { // that the command started tells nothing
+		return onHost(set.alias, connectError(set.addr(), within, cmp.Or(ctx.Err(), err)))
+	}
+	return nil
+}
 
 // PushedBytes returns how many bytes the binary took on the wire, 0 if the host
 // had it.

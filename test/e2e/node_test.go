@@ -17,6 +17,8 @@ func TestNode(t *testing.T) {
 	w := newBareWorld(t, "10.10.47.0/24", 10, 11)
 	w.inOrder(t, []scenario{
 		{"firewall that would cut the connection", cutOff},
+		{"firewall with rules of others that shut everybody out", shutOut},
+		{"virtual router of somebody else", strangeRouter},
 		{"deploy", nodes},
 		{"HAProxy of the virtual address's holder stops", addressMoves},
 		{"holder of the virtual address is lost", holderLost},
@@ -93,6 +95,99 @@ func cutOff(t *testing.T, w *world) {
 	if out := w.on(t, 10, "ufw status"); !strings.Contains(out, "inactive") {
 		t.Errorf("the firewall is on: %s", out)
 	}
+}
+
+// shutters are rules that somebody wrote by hand on each host, and that nobody sees
+// before the firewall is on: one cuts the connections that there are, the other keeps
+// new ones away. What undoes them follows.
+var shutters = map[byte][2]string{
+	10: {"sed -i.theirs 's/^# End required lines/&\\n-A ufw-before-input -p tcp --dport 22 -j DROP/' /etc/ufw/before.rules",
+		"mv /etc/ufw/before.rules.theirs /etc/ufw/before.rules"},
+	11: {`mkdir -p /etc/firewalld/policies; cat > /etc/firewalld/policies/theirs.xml <<'END'
+<?xml version="1.0" encoding="utf-8"?>
+<policy priority="-10" target="CONTINUE">
+  <ingress-zone name="ANY"/><egress-zone name="HOST"/>
+  <rule family="ipv4"><port port="22" protocol="tcp"/><drop/></rule>
+</policy>
+END`, "rm /etc/firewalld/policies/theirs.xml"},
+}
+
+func shutOut(t *testing.T, w *world) {
+	const rules = "cat /etc/ufw/user.rules /etc/ufw/ufw.conf 2>/dev/null; ls /etc/firewalld/zones /etc/firewalld/policies 2>/dev/null || true"
+	theirs, were := map[byte][]string{}, map[byte]string{}
+	for n, shutter := range shutters {
+		w.on(t, n, shutter[0])
+		theirs[n], were[n] = state(t, w, n), w.on(t, n, rules)
+	}
+	w.inventory(t, proxiesOf(t, w), "node_firewall_public_port: [ 22 ]")
+	r := w.pigsty(t, "node", "-t", "node_firewall")
+	out := strings.Join(strings.Fields(r.out), " ") // as if lines were not wrapped
+	for n, why := range map[byte]string{
+		10: "by rules in /etc/ufw that are not ours (no answer within 6s)",
+		11: "by rules in /etc/firewalld that are not ours (" + w.addr(11) + ": connect: no answer from " + w.addr(11) + ":22 within 4s)",
+	} {
+		_, said, _ := strings.Cut(out, "✗ "+w.addr(n)+" firewall: ")
+		said, _, _ = strings.Cut(said, " ✗ ")
+		if r.status == 0 || !strings.Contains(said, why) || !strings.Contains(said, "it is off again, with the rules that it had") {
+			t.Errorf("status %d, and %s does not say %q", r.status, w.addr(n), why)
+		}
+		if now := w.on(t, n, rules); now != were[n] {
+			t.Errorf("the rules of %s were\n%s\nand are\n%s", w.addr(n), were[n], now)
+		}
+		if now := state(t, w, n); !slices.Equal(now, theirs[n]) {
+			t.Errorf("%s was\n%s\nand is\n%s", w.addr(n), strings.Join(theirs[n], "\n"), strings.Join(now, "\n"))
+		}
+		if timers := w.on(t, n, "systemctl list-units --all --no-legend 'pigsty-firewall-undo*'"); timers != "" {
+			t.Errorf("the firewall of %s will be turned off once more: %s", w.addr(n), timers)
+		}
+	}
+	if t.Failed() {
+		t.Log(r.out)
+	}
+	w.must(t, "plan", "node", "-t", "node_firewall") // over SSH
+	for n, shutter := range shutters {
+		w.on(t, n, shutter[1])
+	}
+}
+
+func strangeRouter(t *testing.T, w *world) {
+	const theirs = "/etc/keepalived/keepalived.conf"
+	w.on(t, 11, "cat > "+theirs+` <<'END'
+vrrp_instance theirs {
+    interface host0
+    virtual_router_id 47
+    advert_int 1
+    authentication {
+        auth_type PASS
+        auth_pass theirs
+    }
+    virtual_ipaddress {
+        `+w.addr(98)+`
+    }
+}
+END
+sed -i "s/host0/$(ip -o -4 addr show to `+w.addr(11)+` | awk '{ print $2 }')/" `+theirs+`
+systemctl start keepalived`)
+	eventually(t, 20*time.Second, "somebody's keepalived has its address", func() error {
+		if w.on(t, 11, "ip -o -4 addr show to "+w.addr(98)) == "" {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+	alone, _, _ := strings.Cut(proxiesOf(t, w), "    NET.11:")
+	_, vars, _ := strings.Cut(proxiesOf(t, w), "  vars:\n")
+	w.inventory(t, alone+"  vars:\n"+vars, "node_firewall_public_port: [ 22, 80, 9101 ]")
+	r := w.pigsty(t, "node", "-t", "node_vip")
+	out := strings.Join(strings.Fields(r.out), " ")
+	if want := w.addr(11) + " announces virtual router 47 on the network of "; r.status == 0 || !strings.Contains(out, want) || !strings.Contains(out, "choose another vip_vrid") {
+		t.Errorf("status %d, want one with %q\n%s", r.status, want, r.out)
+	}
+	if out := w.on(t, 10, "ls /etc/keepalived"); strings.Contains(out, "conf.d") {
+		t.Errorf("the node takes part in it: %s", out)
+	}
+	w.inventory(t, strings.Replace(alone+"  vars:\n"+vars, "vip_vrid: 47", "vip_vrid: 48", 1), "node_firewall_public_port: [ 22, 80, 9101 ]")
+	w.must(t, "plan", "node", "-t", "node_vip")
+	w.on(t, 11, "systemctl stop keepalived; rm "+theirs)
 }
 
 func nodes(t *testing.T, w *world) {

@@ -39,6 +39,7 @@ nodes: { hosts: { NET.11: { node_packages: [ jq ] } } }
 		{"build and use", buildRepository},
 		{"each tag is its part alone", repositoryTags},
 		{"packages put there by hand", packagesByHand},
+		{"a package that hosts lack", lackedPackage},
 		{"host without network", installOffline},
 		{"a package is tampered with", tamperedPackage},
 		{"host that nobody manages", unmanagedHost},
@@ -135,6 +136,37 @@ dpkg-deb --build /root/hand /www/pigsty/hand.deb`)
 	w.slowly(t, 11, "apt-get update -q && apt-get install -q -y hand")
 	w.must(t, "repo", "update", "-y")
 	w.on(t, 10, "test -e /www/pigsty/hand.deb && grep -qx 'Package: hand' /www/pigsty/Packages")
+}
+
+// makeVector makes a package under the name of one that nodes install and that Debian
+// does not carry, and puts it into the repository.
+const makeVector = `mkdir -p /root/vector/DEBIAN /root/vector/usr/bin && cd /root/vector &&
+printf 'Package: vector\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: made by hand\n' >DEBIAN/control &&
+printf '#!/bin/sh\ntest "$1" = validate && exit\ntrap "" HUP\nexec sleep infinity\n' >usr/bin/vector && chmod 755 usr/bin/vector &&
+dpkg-deb --build . /www/pigsty/vector_1.0_all.deb`
+
+// lackedPackage builds what hosts went without: their plans name it, and one run
+// installs it. What was built before is nothing to them.
+func lackedPackage(t *testing.T, w *world) {
+	w.on(t, 11, "! dpkg -s vector && ! apt-cache show vector && systemctl list-unit-files | grep -c vector | grep -qx 0")
+	w.settled(t, online...)
+	w.on(t, 10, makeVector)
+	w.must(t, "infra", "-t", "repo_create")
+	const news = "the deployment's repository has vector now"
+	if r := w.must(t, append([]string{"plan"}, online...)...); strings.Count(r.out, news) != 2 || !strings.Contains(r.out, "? unit vector.service  known after the package index is read") {
+		t.Errorf("the plan does not say what is there now:\n%s", r.out)
+	}
+	if got := w.found(t, online...); !slices.Equal(got, []string{"package index", "package index", "packages", "packages"}) {
+		t.Errorf("the plan is to change %q", got)
+	}
+	w.must(t, "node", "-l", w.addr(11))
+	w.on(t, 11, "systemctl is-active vector")
+	if got := w.found(t, online...); !slices.Equal(got, []string{"package index", "packages"}) {
+		t.Errorf("for the infra node the plan is to change %q", got)
+	}
+	w.must(t, "infra")
+	w.on(t, 10, "systemctl is-active vector && rm -r /root/vector")
+	w.settled(t, online...)
 }
 
 // tamperedPackage changes a package where it is served. The next build mends it.

@@ -27,19 +27,21 @@ func virtualAddress(b *plan.Builder, s *module.Site, h *module.Host) {
 	peers := vipPeers(s, h)
 	name := "node-" + Cluster(h)
 	file := KeepalivedDir + "/" + name + ".conf"
-	free := b.Tag("vip_check").Add(&resource.AddressFree{Address: p.VipAddress, Peers: peers, Unless: file, For: "vip_address"})
-
+	check := b.Tag("vip_check")
+	free := check.Add(&resource.AddressFree{Address: p.VipAddress, Peers: peers, Unless: file, For: "vip_address"})
 	own, _ := Interface(h)
 	dev := p.VipInterface
 	if dev == "" || dev == "auto" {
 		dev = cmp.Or(own, "eth0") // of a host that was never seen
 	}
+	alone := check.Add(&resource.RouterFree{Address: p.VipAddress, Interface: dev, ID: *p.VipVrid, Members: append([]string{h.Name()}, peers...), Unless: file,
+		Advice: "choose another vip_vrid", InterfaceOf: "vip_interface"})
 	priority := 100
 	if p.VipRole == "master" {
 		priority = 128
 	}
 	password := p.VipAuthPass.Reveal()
-	config.After(free).Add(resource.NewFile(file, render("keepalived.conf.tmpl", map[string]any{
+	config.After(free, alone).Add(resource.NewFile(file, render("keepalived.conf.tmpl", map[string]any{
 		"Name": name, "Interface": dev, "Router": *p.VipVrid, "Priority": priority, "Preempt": p.VipPreempt,
 		"Own": h.Name(), "Peers": peers, "Address": p.VipAddress,
 		"HAProxy": p.HaproxyEnabled, "Port": p.HaproxyExporterPort,

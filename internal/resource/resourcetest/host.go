@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"pigsty/internal/resource"
 )
@@ -22,6 +23,7 @@ type Host struct {
 	Apt     *Apt
 	People  *People
 	Shell   *Shell
+	Wire    *Wire
 	Master  *Master
 }
 
@@ -31,11 +33,11 @@ func New() *Host {
 	h := &Host{
 		Disk: disk, Systemd: &Systemd{units: map[string]*unit{}, disk: disk}, Apt: NewApt(),
 		People: &People{users: map[string]resource.Account{}, groups: map[string]int{"root": 0}},
-		Shell:  &Shell{}, Master: &Master{},
+		Shell:  &Shell{}, Wire: &Wire{}, Master: &Master{},
 	}
 	h.People.users["root"] = resource.Account{Name: "root", Group: "root", Home: "/root", Shell: "/bin/bash"}
 	h.Host = &resource.Host{
-		Files: disk, Units: h.Systemd, Packages: h.Apt, Accounts: h.People, Commands: h.Shell, Control: h.Master,
+		Files: disk, Units: h.Systemd, Packages: h.Apt, Accounts: h.People, Commands: h.Shell, Network: h.Wire, Control: h.Master,
 		Manifest: &resource.Manifest{},
 		Facts:    resource.Facts{Hostname: "node-1", OS: "debian", Version: "13", Codename: "trixie", Family: "deb", Systemd: true},
 	}
@@ -171,4 +173,22 @@ func (s *Shell) Look(name string) (string, bool) {
 		}
 	}
 	return "/usr/bin/" + name, true
+}
+
+// Wire is the networks that the host is in.
+type Wire struct {
+	// Announced are the virtual routers of others by the name of the interface.
+	// One that is not there does not exist.
+	Announced map[string][]resource.VirtualRouter
+}
+
+var _ resource.Network = (*Wire)(nil)
+
+// Routers returns what is Announced at once.
+func (w *Wire) Routers(_ context.Context, name string, _ time.Duration) ([]resource.VirtualRouter, error) {
+	heard, ok := w.Announced[name]
+	if !ok {
+		return nil, fmt.Errorf("no such network interface: %s", name)
+	}
+	return heard, nil
 }
