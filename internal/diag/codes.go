@@ -112,6 +112,7 @@ var Codes = []Code{
 	{"unknown-host", "An address is that of no host of the inventory"},
 	{"unknown-instance", "A Redis instance is named that does not exist"},
 	{"unknown-key", "A group or host of the inventory has a key that means nothing"},
+	{"unknown-package", "A word that is to stand for packages is no alias, but one that is close is"},
 	{"unknown-parameter", "No parameter has the name, but one that is close does, or its prefix is that of a module"},
 	{"unknown-policy", "A MinIO user has a policy that no bucket brings"},
 	{"unknown-repository", "Backups go to a repository that is not defined"},

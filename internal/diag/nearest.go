@@ -13,8 +13,14 @@ import (
 // nothing is close: one slip is allowed for every three characters, and one in
 // words of two.
 func Nearest(word string, known iter.Seq[string]) string {
+	n := utf8.RuneCountInString(word)
+	return NearestWithin(word, min(max(1, n/3), n-1), known)
+}
+
+// NearestWithin is like Nearest, but allows so many slips.
+func NearestWithin(word string, allowed int, known iter.Seq[string]) string {
 	folded := []rune(strings.ToLower(word))
-	best, limit := "", min(max(1, len(folded)/3), len(folded)-1)+1
+	best, limit := "", allowed+1
 	for candidate := range known {
 		n := utf8.RuneCountInString(candidate)
 		if n-len(folded) >= limit || len(folded)-n >= limit {

@@ -11,6 +11,7 @@ import (
 	"pigsty/internal/diag"
 	"pigsty/internal/module"
 	"pigsty/internal/module/node"
+	"pigsty/internal/repo/alias"
 	"pigsty/internal/resource"
 )
 
@@ -45,6 +46,12 @@ func check(s *module.Site) diag.List {
 		if at := i.At("infra_portal"); !seen[at] { // written once for all nodes, as a rule
 			seen[at] = true
 			i.checkPortal(&l)
+		}
+		for _, parameter := range []string{"repo_packages", "repo_extra_packages"} {
+			if v, ok := i.Vars.Get(parameter); ok && !seen[v.NamePos] {
+				seen[v.NamePos] = true
+				alias.Check(parameter, v.Value, &l)
+			}
 		}
 	}
 	return l

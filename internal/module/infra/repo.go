@@ -187,7 +187,7 @@ func (i *instance) wants(like *module.Host) []want.Package {
 		parameter string
 		lines     []string
 	}{{"repo_packages", i.RepoPackages}, {"repo_extra_packages", i.RepoExtraPackages}} {
-		for _, p := range alias.Expand(like.Facts.Family, version, list.lines...) {
+		for _, p := range alias.Expand(like.Facts, version, list.lines...) {
 			add(want.Package{Name: p.Name, For: list.parameter, Optional: p.Spare})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"pigsty/internal/diag"
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
+	"pigsty/internal/repo/alias"
 )
 
 // Check finds what is wrong with the clusters of s: who their members are, and
@@ -35,6 +36,12 @@ func Check(s *module.Site) diag.List {
 		}
 		for _, m := range c.once("pg_parameters") {
 			m.checkParameters(&l)
+		}
+		for _, parameter := range []string{"pg_packages", "pg_extensions"} {
+			for _, m := range c.once(parameter) {
+				v, _ := m.Vars.Get(parameter)
+				alias.Check(parameter, v.Value, &l)
+			}
 		}
 		for _, m := range c.once("pg_users", "pg_libs", "pg_parameters", "pg_dbsu_password", "pg_replication_password", "pg_admin_password", "pg_monitor_password") {
 			m.checkStrength(&l)

@@ -80,7 +80,7 @@ func (m *Member) addPackages(b *plan.Builder) {
 			resource.NewFile("/etc/postgresql-common/createcluster.conf", managed+"\ncreate_main_cluster = false\n"),
 		)
 	}
-	b.Tag("pg_pkg").Add(&resource.Packages{Items: expandPackages(m.Facts.Family, m.packages(), version(p), "pg_packages")})
+	b.Tag("pg_pkg").Add(&resource.Packages{Items: expandPackages(m.Facts, m.packages(), version(p), "pg_packages")})
 	m.addExtensionPackages(b)
 	if m.Facts.Family == "deb" {
 		b.Tag("pg_pkg", "pg_post").Add(&resource.UnitAbsent{Name: "postgresql.service"})

@@ -10,10 +10,10 @@ import (
 )
 
 // expandPackages returns the packages that the lines of a parameter stand for,
-// each once, in the order they are named.
-func expandPackages(family string, lines []string, version, parameter string) []resource.PackageItem {
+// each once, in the order they are named, on a system.
+func expandPackages(on resource.Facts, lines []string, version, parameter string) []resource.PackageItem {
 	var out []resource.PackageItem
-	for _, p := range alias.Expand(family, version, lines...) {
+	for _, p := range alias.Expand(on, version, lines...) {
 		item := resource.PackageItem{Name: p.Name, For: parameter, Optional: p.Spare}
 		if p.Versioned {
 			item.For += " with pg_version " + version
@@ -41,14 +41,14 @@ var carried = map[string]string{
 // another one of the inventory needs what its source needs.
 func (m *Member) extensionPackages() []resource.PackageItem {
 	p := m.Params
-	items := expandPackages(m.Facts.Family, p.PgExtensions, version(p), "pg_extensions")
-	named := slices.Concat(items, expandPackages(m.Facts.Family, m.packages(), version(p), ""))
+	items := expandPackages(m.Facts, p.PgExtensions, version(p), "pg_extensions")
+	named := slices.Concat(items, expandPackages(m.Facts, m.packages(), version(p), ""))
 	imply := func(extension, parameter string, optional bool) {
 		word := orElse(carried[extension], extension)
-		if slices.ContainsFunc(named, func(i resource.PackageItem) bool { return strings.Contains(folded(i.Name), folded(word)) }) {
+		if slices.ContainsFunc(named, func(i resource.PackageItem) bool { return isOf(i.Name, word) }) {
 			return
 		}
-		for _, item := range expandPackages(m.Facts.Family, []string{word}, version(p), parameter) {
+		for _, item := range expandPackages(m.Facts, []string{word}, version(p), parameter) {
 			if item.Name != word && !slices.ContainsFunc(items, func(have resource.PackageItem) bool { return have.Name == item.Name }) {
 				item.Optional = optional
 				items = append(items, item)
@@ -68,6 +68,25 @@ func (m *Member) extensionPackages() []resource.PackageItem {
 		}
 	}
 	return items
+}
+
+// isOf reports whether a package, whosever it is, is called after an extension:
+// postgis36_17 is of postgis, but vip-manager not of age.
+func isOf(name, extension string) bool {
+	name, extension = strings.ReplaceAll(strings.ToLower(name), "-", "_"), strings.ReplaceAll(extension, "-", "_")
+	letter := func(b byte) bool { return b >= 'a' && b <= 'z' }
+	for from := 0; from < len(name); from++ {
+		at := strings.Index(name[from:], extension)
+		if at < 0 {
+			break
+		}
+		from += at
+		end := from + len(extension)
+		if (from == 0 || !letter(name[from-1])) && (end == len(name) || !letter(name[end])) {
+			return true
+		}
+	}
+	return false
 }
 
 // libraries returns what the inventory has the server load at its start.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"pigsty/internal/resource"
 )
 
 func TestExpandPackages(t *testing.T) {
@@ -15,7 +17,7 @@ func TestExpandPackages(t *testing.T) {
 		{"rpm", "pgsql-basic postgresql${pg_version}-devel", "pg_repack_15 of 15?, wal2json_15 of 15?, pgvector_15 of 15?, postgresql15-devel of 15"},
 	} {
 		var got []string
-		for _, item := range expandPackages(c.family, strings.Split(c.lines, "|"), "15", "pg_packages") {
+		for _, item := range expandPackages(resource.Facts{Family: c.family}, strings.Split(c.lines, "|"), "15", "pg_packages") {
 			text := item.Name
 			if item.Release != "" {
 				text += fmt.Sprint(" of ", item.Release)
@@ -57,6 +59,40 @@ func TestExtensionPackages(t *testing.T) {
 			if strings.Join(got, ", ") != want {
 				t.Errorf("%s, cluster %d:\n%s\nwant\n%s", c.vars, i, strings.Join(got, ", "), want)
 			}
+		}
+	}
+}
+
+func TestIsOf(t *testing.T) {
+	for _, c := range []struct {
+		name, extension string
+		want            bool
+	}{
+		{"postgis36_17", "postgis", true}, {"own-postgis-17", "postgis", true}, {"pgsql_http_17", "http", true}, {"postgresql-17-pg-stat-kcache", "pg_stat_kcache", true},
+		{"vip-manager", "age", false}, {"postgresql-17-age", "age", true}, {"manage-age", "age", true}, {"age", "age", true}, {"pgvector_17", "vector", false}, {"etcd", "age", false},
+	} {
+		if got := isOf(c.name, c.extension); got != c.want {
+			t.Errorf("%s of %s: %v", c.name, c.extension, got)
+		}
+	}
+}
+
+// TestExtensionPackagesOf checks that extensions come by what the map has for
+// the system of the member.
+func TestExtensionPackagesOf(t *testing.T) {
+	const wanted = ", pg_version: 17, pg_databases: [ { name: d, extensions: [ age, h3, http, pg_sphere, pldbgapi ] } ]"
+	for family, want := range map[string]string{
+		"deb": "postgresql-17-age postgresql-17-h3 postgresql-17-http postgresql-17-pgsphere postgresql-17-pldebugger",
+		"rpm": "age_17 h3-pg_17 pgsql_http_17 pgsphere_17 pldebugger_17",
+	} {
+		facts := resource.Facts{OS: "rocky", Version: "9.6", Family: family}
+		s := newSite(t, "x.yml", fmt.Sprintf(two, "replica", wanted, ""), map[string]resource.Facts{"10.0.0.1": facts, "10.0.0.2": facts})
+		var got []string
+		for _, item := range Clusters(s)[0].first().extensionPackages() {
+			got = append(got, item.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s:\n%s\nwant\n%s", family, strings.Join(got, " "), want)
 		}
 	}
 }

@@ -64,6 +64,8 @@ func TestSteps(t *testing.T) {
 	moduletest.Golden(t, "test.steps", moduletest.Order(t, deploy(s, s.Hosts())))
 	moduletest.Golden(t, "remove.steps", moduletest.Order(t, remove(s, s.Hosts())))
 	moduletest.Golden(t, "remove-one.steps", moduletest.Order(t, remove(s, []*module.Host{s.Host("10.10.10.13")})))
+	shared := siteOf(t, "meta.yml", container)
+	moduletest.Golden(t, "remove-shared.steps", moduletest.Order(t, remove(shared, shared.Hosts())))
 	moduletest.Golden(t, "scale-out.steps", moduletest.Order(t, deploy(s, []*module.Host{s.Host("10.10.10.12")})))
 	moduletest.Golden(t, "hba.steps", moduletest.Order(t, access(s, s.Hosts())))
 	moduletest.Golden(t, "ext.steps", moduletest.Order(t, extensions(s, s.Hosts())))

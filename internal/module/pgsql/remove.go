@@ -63,7 +63,7 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 			return -1
 		})
 		var out []*plan.Step
-		var stopped []string
+		var stopped, backups []string
 		for _, m := range gone {
 			b := m.builder()
 			m.removeAccess(b.Tag("pg_access"), s)
@@ -72,18 +72,20 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 		}
 		out = append(out, c.removeFromProviders(s, hosts, whole)...)
 		if whole {
-			b := c.first().builder().Tag("pg_meta").After(stopped...)
+			b := c.first().builder().After(stopped...)
 			if len(c.Etcd) > 0 && c.Params.PatroniEnabled {
-				keys := b.Add(resetcd.DeletePrefix{API: etcd.Access(s, node.CAFile), Prefix: c.first().ownPrefix()})
+				meta := b.Tag("pg_meta")
+				keys := meta.Add(resetcd.DeletePrefix{API: etcd.Access(s, node.CAFile), Prefix: c.first().ownPrefix()})
 				if !c.first().sharded() { // other parts use the account too
-					b.After(keys).Add(resetcd.AccountAbsent{API: etcd.Access(s, node.CAFile), Name: c.first().scopeName()})
+					meta.After(keys).Add(resetcd.AccountAbsent{API: etcd.Access(s, node.CAFile), Name: c.first().scopeName()})
 				}
 			}
+			backups = c.first().removeStanza(b.Tag("pg_backup"))
 			out = append(out, b.Steps()...)
 		}
 		for _, m := range gone {
 			b := m.builder().After(plan.ID(m.Name(), "unit absent patroni.service"), plan.ID(m.Name(), m.stopped(0).Key()),
-				plan.ID(m.Name(), "unit absent pgbouncer.service"))
+				plan.ID(m.Name(), "unit absent pgbouncer.service")).After(backups...)
 			m.removeFiles(b)
 			out = append(out, b.Steps()...)
 		}
@@ -145,6 +147,17 @@ func (m *Member) stopped(impact resource.Impact) postgres.Stopped {
 	return postgres.Stopped{Data: p.PgData, Bin: p.PgBinDir, User: p.PgDbsu, Unit: "patroni.service", Impact: impact}
 }
 
+// removeStanza deletes the cluster's backups from a repository that others use
+// too, if the inventory says so, and returns the ID of that. It needs the
+// configuration and the data directory that removeFiles removes.
+func (m *Member) removeStanza(b *plan.Builder) []string {
+	p := m.Params
+	if !p.PgbackrestEnabled || !p.PgRmBackup || m.ownRepository() {
+		return nil
+	}
+	return []string{b.Add(postgres.StanzaAbsent{Stanza: m.stanza(), Data: p.PgData, Bin: p.PgBinDir})}
+}
+
 // removeFiles removes what the instance left on disk: configuration always,
 // backups, data and packages as the inventory says.
 func (m *Member) removeFiles(b *plan.Builder) {
@@ -187,7 +200,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	}
 	if p.PgRmPkg {
 		var names []string
-		for _, item := range append(m.extensionPackages(), expandPackages(m.Facts.Family, m.packages(), version(p), "")...) {
+		for _, item := range append(m.extensionPackages(), expandPackages(m.Facts, m.packages(), version(p), "")...) {
 			names = append(names, item.Name)
 		}
 		slices.Sort(names)

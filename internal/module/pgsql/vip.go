@@ -76,7 +76,7 @@ func (m *Member) addForeign(b *plan.Builder) {
 // vipManager reports whether every member gets the package vip-manager.
 func (c *Cluster) vipManager() bool {
 	for _, m := range c.Members {
-		items := expandPackages(m.Facts.Family, m.packages(), version(m.Params), "")
+		items := expandPackages(m.Facts, m.packages(), version(m.Params), "")
 		if !slices.ContainsFunc(items, func(i resource.PackageItem) bool { return i.Name == "vip-manager" }) {
 			return false
 		}
@@ -128,8 +128,8 @@ func (m *Member) addKeepalived(b *plan.Builder, s *module.Site) {
 	default:
 		check = "/bin/false"
 	}
-	b.Tag("pg_vip_config").Add(
-		&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "pg_vip_enabled"}}},
+	b.Tag("pg_vip_config").Add(&resource.Packages{Items: []resource.PackageItem{{Name: "curl", For: "pg_vip_enabled"}}})
+	m.onlyRouter(b.Tag("pg_vip_config"), s, peers).Add(
 		resource.NewFile(m.keepalivedFile(), render("keepalived.conf.tmpl", map[string]any{
 			"Header": vipHeader(m.Cluster.Name), "Managed": managed, "Name": "pgsql-" + m.Cluster.Name,
 			"Check": check, "User": m.Params.PgDbsu, "Group": dbsuGroup, "Interface": m.vipInterface(),
@@ -137,6 +137,20 @@ func (m *Member) addKeepalived(b *plan.Builder, s *module.Site) {
 		})),
 	)
 	node.Keepalived(b.Tag("pg_vip_launch"), "pg_vip_enabled")
+}
+
+// onlyRouter returns b for what comes after the look for somebody else with the
+// number of a member that speaks to the whole network, having no peers.
+func (m *Member) onlyRouter(b *plan.Builder, s *module.Site, peers []string) *plan.Builder {
+	if len(peers) > 0 {
+		return b
+	}
+	id := m.Cluster.routerID(s)
+	return b.After(b.Add(&resource.RouterFree{
+		Address: m.Cluster.vip(), Interface: m.vipInterface(), ID: id, Members: []string{m.Name()}, Unless: m.keepalivedFile(),
+		Advice:      fmt.Sprintf("write vip_vrid: %d for a node whose vip_enabled is off, and the cluster gets another number", id),
+		InterfaceOf: "pg_vip_interface",
+	}))
 }
 
 func (m *Member) keepalivedFile() string {

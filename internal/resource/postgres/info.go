@@ -60,8 +60,11 @@ type infoAnswer struct {
 	} `json:"status"`
 }
 
-// statusOther is the code of a stanza that pgBackRest could not look at.
-const statusOther = 99
+// Codes of a stanza's status.
+const (
+	statusCut   = 3  // there are files of it, but none that says whose they are
+	statusOther = 99 // pgBackRest could not look at it
+)
 
 // parseAnswers reads what "pgbackrest --output=json info" printed of the stanza
 // called name; ok is whether there is one.

@@ -247,3 +247,52 @@ type serving struct {
 func (s serving) Show(context.Context, string) (resource.UnitState, error) {
 	return resource.UnitState{Active: "active", MainPID: s.pid}, nil
 }
+
+// TestStanzaAbsent deletes the stanza of the cluster in the data directory and of
+// no other. The live server stands for the one that has stopped.
+func TestStanzaAbsent(t *testing.T) {
+	h, shell, system := backed(t)
+	answer := strings.Replace(answerOf, `"system-id":2`, `"system-id":`+system, 1)
+	controlled := system
+	shell.Answer = func(c resource.Command) ([]byte, error) {
+		switch {
+		case strings.HasSuffix(c.Args[0], "pg_controldata"):
+			return []byte("pg_control version number:            1700\nDatabase system identifier:           " + controlled + "\n"), nil
+		case c.Args[len(c.Args)-1] == "stanza-delete":
+			answer = `[{"name":"pg-test","status":{"code":1,"message":"missing stanza path"},"db":[],"backup":[]}]`
+		}
+		return []byte(answer), nil
+	}
+	s := StanzaAbsent{Stanza: Stanza{Server: live.server, Name: "pg-test", Config: "/etc/pgbackrest.conf", Shared: true}, Data: "/pg/data", Bin: "/usr/pgsql/bin"}
+	left := func(why, want string) {
+		t.Helper()
+		c, err := s.Diff(t.Context(), h)
+		if err != nil || !c.Empty() || !strings.Contains(c.Skipped, want) {
+			t.Errorf("%s: %s, %v", why, shown(c), err)
+		}
+	}
+	left("without configuration", "")
+	write(t, h, "/etc/pgbackrest.conf", "")
+	left("without data", "/pg/data is gone")
+	write(t, h, "/pg/data/global/pg_control", "")
+	controlled = "1"
+	left("of another cluster", "is of another database cluster (system identifier ")
+	controlled = system
+
+	const program = "postgres: pgbackrest --config=/etc/pgbackrest.conf --stanza=pg-test "
+	reach(t, h, s, "remove (pg_rm_backup) impact data loss note 2 backups, of 2029-12-29 to 2030-01-29")
+	if got := ran(shell); !strings.Contains(got, strings.Join([]string{program + "stop", program + "stanza-delete", program + "start"}, "\n")) {
+		t.Errorf("ran\n%s", got)
+	}
+	answer = `[{"name":"pg-test","status":{"code":3,"message":"missing stanza data"},"db":[],"backup":[]}]`
+	reach(t, h, s, "remove (pg_rm_backup) impact data loss note what a deletion that was cut left")
+	shell.Answer = func(c resource.Command) ([]byte, error) {
+		if strings.HasSuffix(c.Args[0], "pg_controldata") {
+			return []byte("Database system identifier: 1\n"), nil
+		}
+		return nil, &resource.CommandError{Args: c.Args, Code: 49, Output: "unable to connect"}
+	}
+	if _, err := s.Diff(t.Context(), h); err == nil || !strings.Contains(err.Error(), "`-e pg_rm_backup=false` leaves alone what is in it") {
+		t.Error(err)
+	}
+}
