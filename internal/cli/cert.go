@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"pigsty/internal/module"
+	"pigsty/internal/module/infra"
 	"pigsty/internal/pki"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -34,41 +37,96 @@ for people and programs outside, and replace the CA itself.`,
 	return c
 }
 
+// issueFlags are those of cert issue; what is not given follows from the
+// inventory's parameters cn, san, org, unit, expire and key.
+type issueFlags struct {
+	sans, org, unit []string
+	days            int
+	key             string
+	server          bool
+	extra           []string
+}
+
 func (a *app) certIssueCommand() *cobra.Command {
-	var sans, org, unit []string
-	var days int
-	var server bool
+	var f issueFlags
 	c := &cobra.Command{
-		Use:   "issue NAME",
+		Use:   "issue [NAME]",
 		Short: "Issue a certificate with a new key, for a client or a server outside",
-		Long: `Issue makes a key and a certificate with the common name NAME in
-files/pki/misc, readable by you only. PostgreSQL takes the common name as the
-user with the method cert.`,
-		Example: "  pigsty cert issue dbuser_app\n  pigsty cert issue app.example.org --server --san DNS:app.example.org,IP:10.10.10.9 --days 365",
-		Args:    oneName,
-		RunE: func(_ *cobra.Command, args []string) error {
-			req := pki.Request{CommonName: args[0], Organization: org, OrganizationalUnit: unit, Validity: time.Duration(days) * day, Client: true, Server: server}
-			if err := addNames(&req, sans); err != nil {
-				return err
+		Long: `Issue makes a key and a certificate with the common name NAME, or that of the
+parameter cn, in files/pki/misc, readable by you only. PostgreSQL takes the common
+name as the user with the method cert. A key that --key names is used as it is, or
+made there. What is not given is as the parameters of the group CERT say.`,
+		Example: "  pigsty cert issue dbuser_app\n  pigsty cert issue app.example.org --server --san DNS:app.example.org,IP:10.10.10.9 --days 365\n" +
+			"  pigsty cert issue -e cn=dbuser_app -e expire=365d",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			d, ca, err := a.openCA()
-			if err != nil {
-				return err
-			}
-			one, err := ca.IssueFor(d.pkiDir(), args[0], req)
-			if err != nil {
-				return err
-			}
-			_, key := pki.IssuedPaths(d.pkiDir(), args[0])
-			return a.printCerts([]certRow{issuedRow(d, ca, one)}, "key: "+key+"\nCA:  "+caPath(d))
+			return oneName(c, args)
 		},
+		RunE: func(_ *cobra.Command, args []string) error { return a.issueCert(&f, args) },
 	}
-	c.Flags().StringSliceVar(&sans, "san", nil, "alternative `NAMES`: DNS:app.example.org, IP:10.10.10.9")
-	c.Flags().IntVar(&days, "days", 7300, "how many days it is valid")
-	c.Flags().StringSliceVar(&org, "org", []string{"pigsty"}, "organization")
-	c.Flags().StringSliceVar(&unit, "unit", []string{"pigsty"}, "organizational unit")
-	c.Flags().BoolVar(&server, "server", false, "for a server too")
+	c.Flags().StringSliceVar(&f.sans, "san", nil, "alternative `NAMES`: DNS:app.example.org, IP:10.10.10.9")
+	c.Flags().IntVar(&f.days, "days", 0, "how many `DAYS` it is valid")
+	c.Flags().StringSliceVar(&f.org, "org", nil, "organization")
+	c.Flags().StringSliceVar(&f.unit, "unit", nil, "organizational unit")
+	c.Flags().StringVar(&f.key, "key", "", "`FILE` of its private key, in place of one beside it")
+	c.Flags().BoolVar(&f.server, "server", false, "for a server too")
+	c.Flags().StringArrayVarP(&f.extra, "extra-vars", "e", nil, "set a variable for this command: `KEY=VALUE`")
 	return c
+}
+
+// issueCert issues the certificate that f and args ask for.
+func (a *app) issueCert(f *issueFlags, args []string) error {
+	d, ca, err := a.openCA(f.extra)
+	if err != nil {
+		return err
+	}
+	p := module.Params[infra.Params](d.site(nil).Hosts()[0]) // arguments are the same for all
+	name := p.Cn
+	if len(args) > 0 {
+		name = args[0]
+	}
+	req := pki.Request{CommonName: name, Organization: f.org, OrganizationalUnit: f.unit, Validity: time.Duration(f.days) * day, Client: true, Server: f.server}
+	if req.Organization == nil {
+		req.Organization = []string{p.Org}
+	}
+	if req.OrganizationalUnit == nil {
+		req.OrganizationalUnit = []string{p.Unit}
+	}
+	if req.Validity == 0 {
+		if req.Validity, err = lifetime(p.Expire); err != nil {
+			return err
+		}
+	}
+	if f.sans == nil {
+		f.sans = p.San
+	}
+	if err := addNames(&req, f.sans); err != nil {
+		return err
+	}
+	file := cmp.Or(f.key, p.Key)
+	one, err := ca.IssueFor(d.pkiDir(), name, file, req)
+	if err != nil {
+		return err
+	}
+	_, beside := pki.IssuedPaths(d.pkiDir(), name)
+	return a.printCerts([]certRow{issuedRow(d, ca, one)}, "key: "+cmp.Or(file, beside)+"\nCA:  "+caPath(d))
+}
+
+// lifetime reads how long a certificate is to be valid: 365d, 52w, 24h, 1y.
+func lifetime(text string) (time.Duration, error) {
+	number := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyz ")
+	n, err := strconv.ParseFloat(number, 64)
+	unit, known := map[string]time.Duration{
+		"": day, "d": day, "day": day, "days": day, "w": 7 * day, "week": 7 * day, "weeks": 7 * day,
+		"mon": 30 * day, "month": 30 * day, "months": 30 * day, "y": 365 * day, "year": 365 * day, "years": 365 * day,
+		"h": time.Hour, "hour": time.Hour, "hours": time.Hour, "m": time.Minute, "min": time.Minute, "mins": time.Minute,
+	}[strings.TrimSpace(text[len(number):])]
+	if err != nil || !known || n <= 0 {
+		return 0, fmt.Errorf("expire: a certificate cannot be valid for %q: write it like 365d", text)
+	}
+	return time.Duration(n * float64(unit)), nil
 }
 
 // oneName is for commands that take one name.
@@ -97,8 +155,8 @@ func addNames(req *pki.Request, sans []string) error {
 
 // openCA loads the inventory and opens the CA beside it, creating one if there
 // is none.
-func (a *app) openCA() (*deployment, *pki.CA, error) {
-	d, err := a.load(nil)
+func (a *app) openCA(extra []string) (*deployment, *pki.CA, error) {
+	d, err := a.load(extra)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,7 +189,7 @@ NAMES it renews certificates that "cert issue" made.`,
 			if len(args) == 0 {
 				return a.renewHosts(c.Context(), &f, time.Duration(days)*day)
 			}
-			d, ca, err := a.openCA()
+			d, ca, err := a.openCA(nil)
 			if err != nil {
 				return err
 			}

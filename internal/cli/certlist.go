@@ -143,7 +143,7 @@ func (r *certRow) judge(days int) bool {
 // allCerts returns the CA's own certificates, those issued here, and, unless
 // offline, those of the hosts that limit names.
 func (a *app) allCerts(ctx context.Context, limit string, offline bool) ([]certRow, error) {
-	d, ca, err := a.openCA()
+	d, ca, err := a.openCA(nil)
 	if err != nil {
 		return nil, err
 	}

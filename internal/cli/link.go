@@ -23,6 +23,13 @@ var scripts = map[string]string{
 	"pgsql-svc": "pgsql-svc", "pgsql-ext": "pgsql-ext",
 }
 
+// playbooks are those of Pigsty that are no plays here, and the commands that do
+// what they do.
+var playbooks = map[string][]string{
+	"cert":  {"cert", "issue"},
+	"cache": {"repo", "pack"},
+}
+
 // scriptsOf returns the scripts that run a play under another name.
 func scriptsOf(play string) []string {
 	var names []string
@@ -121,6 +128,9 @@ that exist and are not such links are left alone.`,
 
 func (a *app) link(dir, binary string) error {
 	names := []string{"deploy.yml", pitrName + ".yml", "configure"}
+	for playbook := range playbooks {
+		names = append(names, playbook+".yml")
+	}
 	for _, m := range a.modules {
 		for _, p := range m.Plays {
 			names = append(names, p.Name+".yml")

@@ -4,11 +4,18 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"pigsty/internal/inventory"
+	"pigsty/internal/module"
+	"pigsty/internal/module/infra"
+	"pigsty/internal/param"
 	"pigsty/internal/plan"
 	"pigsty/internal/repo"
 	"pigsty/internal/secret"
@@ -70,23 +77,66 @@ func (a *app) repoUpdateCommand() *cobra.Command {
 
 func (a *app) repoPackCommand() *cobra.Command {
 	var dir string
+	var extra []string
 	c := &cobra.Command{
 		Use:   "pack [FILE]",
 		Short: "Make one file of this machine's repository, for machines without network",
 		Long: `Pack writes the repository of the machine that it runs on, this program and the
-digests of both to FILE, by default pigsty-pkg.tgz.`,
-		Example: "  pigsty repo pack\n  pigsty repo pack --dir /www/pigsty /tmp/pkg.tgz",
+digests of both to FILE. Which repository, and the name and folder of the file, are
+as the inventory's cache_repo, cache_pkg_name and cache_pkg_dir say unless they are
+given; without an inventory, as they are by default.`,
+		Example: "  pigsty repo pack\n  pigsty repo pack --dir /www/pigsty /tmp/pkg.tgz\n  pigsty repo pack -e cache_pkg_dir=/tmp",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			file := "pigsty-pkg.tgz"
-			if len(args) == 1 {
-				file = args[0]
+			p, beside, err := a.packing(extra)
+			if err != nil {
+				return err
 			}
-			return a.pack(dir, file)
+			if dir == "" {
+				if strings.ContainsAny(p.CacheRepo, ", ") {
+					return fmt.Errorf("cache_repo names several repositories, but a package holds one: say which with -e cache_repo=NAME, or --dir")
+				}
+				dir = filepath.Join(p.RepoHome, p.CacheRepo)
+			}
+			if len(args) == 1 {
+				return a.pack(dir, args[0])
+			}
+			name, err := repo.PackName(filepath.Join(p.CachePkgDir, p.CachePkgName), p.Version, dir)
+			if err != nil {
+				return err
+			}
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(beside, name)
+			}
+			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+				return err
+			}
+			return a.pack(dir, name)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "/www/pigsty", "`DIRECTORY` of the repository")
+	c.Flags().StringVar(&dir, "dir", "", "`DIRECTORY` of the repository")
+	c.Flags().StringArrayVarP(&extra, "extra-vars", "e", nil, "set a variable for this command: `KEY=VALUE`")
 	return c
+}
+
+// packing returns the parameters of offline packages and where the inventory
+// lies. There need not be one, as on a machine that only has the repository.
+func (a *app) packing(extra []string) (*infra.Params, string, error) {
+	paths := a.inventoryPaths()
+	if _, err := os.Stat(paths[0]); errors.Is(err, fs.ErrNotExist) && len(a.inventories) == 0 && len(extra) == 0 {
+		p, _ := param.Decode[infra.Params](a.catalogue(), inventory.Vars{})
+		return p, ".", nil
+	}
+	d, err := a.load(extra)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := d.check(); err != nil {
+		return nil, "", err
+	}
+	hosts := d.site(nil).Hosts()
+	builder := slices.IndexFunc(hosts, func(h *module.Host) bool { return module.Params[infra.Params](h).InfraSeq != nil })
+	return module.Params[infra.Params](hosts[max(builder, 0)]), d.dir, nil
 }
 
 // pack writes file as a whole or not at all.

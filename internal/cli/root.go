@@ -140,6 +140,9 @@ func calledAs(args []string, modules []module.Module) []string {
 	if play, ok := scripts[name]; ok && !playbook {
 		return append([]string{play}, args[1:]...)
 	}
+	if command := playbooks[name]; playbook && command != nil {
+		return slices.Concat(command, args[1:])
+	}
 	if playbook && (name == "deploy" || name == pitrName || findPlay(modules, name) != nil) {
 		return append([]string{name}, args[1:]...)
 	}

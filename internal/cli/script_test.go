@@ -19,7 +19,7 @@ var update = moduletest.Update
 func TestMain(m *testing.M) {
 	commands := map[string]func(){}
 	// The names of links are those of programs of their own here: this binary is the tests, too.
-	for _, name := range []string{"pigsty", "deploy.yml", "pgsql.yml", "pgsql-user", "pgsql-db", "pgsql-rm"} {
+	for _, name := range []string{"pigsty", "deploy.yml", "pgsql.yml", "cert.yml", "cache.yml", "pgsql-user", "pgsql-db", "pgsql-rm"} {
 		commands[name] = func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 	}
 	testscript.Main(m, commands)

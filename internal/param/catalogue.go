@@ -72,7 +72,7 @@ func (c *Catalogue) add(m Module) {
 		}
 		p := &Parameter{
 			Name: f.name, Aka: f.aka, Module: m.Name, Group: f.group, Level: f.level,
-			Type: f.shape.word(), Default: f.value, Doc: f.doc, field: f,
+			Type: f.shape.word(), Default: f.value, Doc: f.purpose(), field: f,
 		}
 		if r := f.shape.innermost().rule; r != nil {
 			p.Enum = r.enum

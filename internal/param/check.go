@@ -10,7 +10,7 @@ import (
 
 // Check reports the variables whose names are not those of a parameter: errors
 // for what looks like a slip, warnings for what no longer does anything, notes
-// for older names, other modules and the user's own variables.
+// for older names, what has no effect, other modules and the user's own variables.
 func (c *Catalogue) Check(vars inventory.Vars) diag.List {
 	var l diag.List
 	for v := range vars.All() {
@@ -20,6 +20,9 @@ func (c *Catalogue) Check(vars inventory.Vars) diag.List {
 				l.Add(inventory.Locked(v.Value.Pos, v.Name))
 			}
 			continue
+		}
+		if known {
+			l.Add(p.field.idleAt(v.NamePos, v.Name)...)
 		}
 		if known && p.Name == v.Name {
 			continue
@@ -38,6 +41,17 @@ func (c *Catalogue) Check(vars inventory.Vars) diag.List {
 		l.Add(d)
 	}
 	return l
+}
+
+// idleAt says that what is written at pos as name does nothing, if that is so.
+func (f *field) idleAt(pos diag.Pos, name string) diag.List {
+	if f.idle == "" {
+		return nil
+	}
+	return diag.List{{
+		Severity: diag.Note, Code: "no-effect", Pos: pos,
+		Message: fmt.Sprintf("%s has no effect in this version: %s", name, f.idle),
+	}}
 }
 
 // unknown says what can be said about a name that is no parameter's.

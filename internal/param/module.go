@@ -11,6 +11,8 @@
 //	default   the text of a string, else YAML in flow style; "@name" takes it
 //	          from the module's defaults file
 //	doc       what it means, one or more sentences
+//	idle      why this version does nothing with it: a sentence without capital
+//	          and period. Validation says so where it is written
 //	group     section of the reference page; level: where it is usually set
 //	aka       names that older inventories use for it, comma separated
 //	required  "true": an object must have this field

@@ -54,6 +54,7 @@ func (d *decoder) pairs(dst reflect.Value, o *object, v inventory.Value, at *pat
 				Message: fmt.Sprintf("%s.%s is now called %s", at, p.Key, f.name), Advice: "rename it",
 			})
 		}
+		d.diags.Add(f.idleAt(p.KeyPos, fmt.Sprintf("%s.%s", at, p.Key))...)
 		d.field(dst.Field(f.index), f.shape, p.Value, &path{up: at, name: p.Key})
 	}
 	for _, f := range o.fields {

@@ -104,9 +104,17 @@ func (f *field) defaultCell() string {
 	return "`" + cell(f.value.Flow()) + "`"
 }
 
-// meaning is the doc with what the tags add to it.
+// purpose is the doc, with why the field has no effect if it has none.
+func (f *field) purpose() string {
+	if f.idle == "" {
+		return f.doc
+	}
+	return f.doc + " Has no effect in this version: " + f.idle + "."
+}
+
+// meaning is the purpose with what the tags add to it.
 func (f *field) meaning() string {
-	doc := f.doc
+	doc := f.purpose()
 	if r := f.shape.innermost().rule; r != nil {
 		if r.format == "" && (r.min != nil || r.max != nil) {
 			doc += " Must be " + r.limits() + "."

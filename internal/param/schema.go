@@ -64,7 +64,7 @@ func annotated(f *field, s map[string]any) map[string]any {
 	if _, isRef := s["$ref"]; isRef { // draft-07 ignores what stands beside $ref
 		s = map[string]any{"anyOf": []any{s}}
 	}
-	s["description"] = f.doc
+	s["description"] = f.purpose()
 	if f.hasDefault() && f.shape.innermost().kind != secretKind {
 		s["default"] = f.value.Any()
 	}

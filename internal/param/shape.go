@@ -60,6 +60,7 @@ type field struct {
 	shape    *shape
 	required bool
 	doc      string
+	idle     string // why it has no effect; empty where it has
 	group    string
 	level    string
 	value    inventory.Value // the default; Null when there is none
@@ -131,8 +132,10 @@ func (d *declaration) prototype(o *object) reflect.Value {
 		}
 		var dec decoder
 		dec.field(proto.Field(f.index), f.shape, f.value, &path{name: f.name})
-		if len(dec.diags) > 0 {
-			panic(fmt.Sprintf("%s: default of %s: %s", o.typ, f.name, dec.diags[0].Message))
+		for _, d := range dec.diags {
+			if d.Severity != diag.Note { // what has no effect is worth a note to who writes it
+				panic(fmt.Sprintf("%s: default of %s: %s", o.typ, f.name, d.Message))
+			}
 		}
 	}
 	return proto
@@ -147,6 +150,7 @@ func (d *declaration) field(sf reflect.StructField, index int) *field {
 		index:    index,
 		required: sf.Tag.Get("required") == "true",
 		doc:      sf.Tag.Get("doc"),
+		idle:     sf.Tag.Get("idle"),
 		group:    sf.Tag.Get("group"),
 		level:    sf.Tag.Get("level"),
 	}

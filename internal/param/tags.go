@@ -9,7 +9,7 @@ import (
 
 // tagKeys are the keys that a declaration may have, see the package comment.
 var tagKeys = []string{
-	"param", "default", "doc", "group", "level", "aka", "required", "bare", "enum", "fold", "usual",
+	"param", "default", "doc", "idle", "group", "level", "aka", "required", "bare", "enum", "fold", "usual",
 	"min", "max", "pattern", "form", "format", "unique", "key", "secrets",
 }
 

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -31,20 +32,25 @@ func IssuedPaths(dir, name string) (cert, key string) {
 }
 
 // IssueFor makes a key and has ca sign the certificate that req asks for; both
-// files are readable by their owner only, and neither must exist.
-func (ca *CA) IssueFor(dir, name string, req Request) (Issued, error) {
+// files are readable by their owner only, and neither must exist. The key is
+// that of keyPath if one is named: it is made there unless it exists.
+func (ca *CA) IssueFor(dir, name, keyPath string, req Request) (Issued, error) {
 	if name == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
 		return Issued{}, fmt.Errorf("%q is no name for a file", name)
 	}
-	certPath, keyPath := IssuedPaths(dir, name)
-	for _, p := range []string{certPath, keyPath} {
+	certPath, ownKey := IssuedPaths(dir, name)
+	files := []string{certPath}
+	if keyPath == "" {
+		keyPath, files = ownKey, append(files, ownKey)
+	}
+	for _, p := range files {
 		if there, err := exists(p); err != nil {
 			return Issued{}, err
 		} else if there {
 			return Issued{}, fmt.Errorf("%s exists: renew it, or choose another name", p)
 		}
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, isNew, err := issuedKey(keyPath)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -55,20 +61,45 @@ func (ca *CA) IssueFor(dir, name string, req Request) (Issued, error) {
 	if err != nil {
 		return Issued{}, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return Issued{}, err
+	if isNew {
+		if err := writeKey(keyPath, key); err != nil {
+			return Issued{}, err
+		}
 	}
-	if err := os.MkdirAll(filepath.Dir(keyPath), 0o755); err != nil {
-		return Issued{}, err
-	}
-	if err := writeNew(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := os.MkdirAll(filepath.Dir(certPath), 0o755); err != nil {
 		return Issued{}, err
 	}
 	if err := writeNew(certPath, text, 0o600); err != nil {
 		return Issued{}, err
 	}
 	return readIssued(certPath)
+}
+
+// issuedKey returns the key in path, or a new one if there is none.
+func issuedKey(path string) (key crypto.Signer, isNew bool, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		return key, true, err
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if key, err = parseKey(text); err != nil {
+		return nil, false, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, false, nil
+}
+
+func writeKey(path string, key crypto.Signer) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 // Renew issues the certificate called name again, for the same key, names and

@@ -38,7 +38,7 @@ func issue(t *testing.T, dir, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := ca.IssueFor(dir, name, Request{CommonName: name, DNSNames: []string{name}, IPs: []string{"10.0.0.1"}, Validity: time.Hour, Client: true})
+	one, err := ca.IssueFor(dir, name, "", Request{CommonName: name, DNSNames: []string{name}, IPs: []string{"10.0.0.1"}, Validity: time.Hour, Client: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestExpiredCAIsReplacedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ca.IssueFor(dir, "x", Request{CommonName: "x", Validity: time.Hour, Client: true}); err == nil || !strings.Contains(err.Error(), "rotate-ca") {
+	if _, err := ca.IssueFor(dir, "x", "", Request{CommonName: "x", Validity: time.Hour, Client: true}); err == nil || !strings.Contains(err.Error(), "rotate-ca") {
 		t.Errorf("an expired CA: error %v", err)
 	}
 	if phase, err := Announce(dir, "second", time.Hour); err != nil || phase != Issuing {
@@ -137,10 +137,10 @@ func TestIssued(t *testing.T) {
 	}
 	path := issue(t, dir, "app")
 	ca, _ := Open(dir)
-	if _, err := ca.IssueFor(dir, "app", Request{CommonName: "app", Validity: time.Hour, Client: true}); err == nil || !strings.Contains(err.Error(), "exists") {
+	if _, err := ca.IssueFor(dir, "app", "", Request{CommonName: "app", Validity: time.Hour, Client: true}); err == nil || !strings.Contains(err.Error(), "exists") {
 		t.Errorf("issued twice: error %v", err)
 	}
-	if _, err := ca.IssueFor(dir, "../x", Request{CommonName: "x", Validity: time.Hour, Client: true}); err == nil {
+	if _, err := ca.IssueFor(dir, "../x", "", Request{CommonName: "x", Validity: time.Hour, Client: true}); err == nil {
 		t.Error("a name leads out of the directory")
 	}
 	_, key := IssuedPaths(dir, "app")

@@ -58,6 +58,26 @@ func Pack(w io.Writer, dir, binary string) error {
 	return errors.Join(err, t.Close(), z.Close())
 }
 
+// PackName fills in a name for an offline package of the repository in dir:
+// ${version}, the system that its packages are for as ${os}, such as d13, u24 or
+// el9, and ${arch}.
+func PackName(name, version, dir string) (string, error) {
+	lock, err := complete(dir)
+	if err != nil {
+		return "", err
+	}
+	system := strings.Fields(lock.System) // "debian 13 x86_64"
+	if len(system) != 3 {
+		return "", fmt.Errorf("%s is for %q, which no file can be named after: give the file's name", dir, lock.System)
+	}
+	short, known := map[string]string{"debian": "d", "ubuntu": "u"}[system[0]]
+	if !known {
+		short = "el"
+	}
+	major, _, _ := strings.Cut(system[1], ".")
+	return strings.NewReplacer("${version}", version, "${os}", short+major, "${arch}", system[2]).Replace(name), nil
+}
+
 // contents returns the files of the repository in dir: those in it, and those of
 // dnf's index one below.
 func contents(dir string) ([]string, error) {
@@ -94,9 +114,8 @@ func addFile(t *tar.Writer, name, from string, mode int64) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// checked returns the lock of the complete repository in dir, every package of
-// which it has read.
-func checked(dir string) (*Lock, error) {
+// complete returns the lock of the complete repository in dir.
+func complete(dir string) (*Lock, error) {
 	if _, err := os.Stat(filepath.Join(dir, Complete)); err != nil {
 		return nil, fmt.Errorf("there is no complete repository in %s: %w", dir, err)
 	}
@@ -106,6 +125,16 @@ func checked(dir string) (*Lock, error) {
 	}
 	if lock == nil {
 		return nil, fmt.Errorf("the repository in %s has no %s: build it with `pigsty infra -t repo`", dir, LockFile)
+	}
+	return lock, nil
+}
+
+// checked returns the lock of the complete repository in dir, every package of
+// which it has read.
+func checked(dir string) (*Lock, error) {
+	lock, err := complete(dir)
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range lock.Packages {
 		ok, err := (item{Locked: p}).matches(dir)

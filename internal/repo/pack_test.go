@@ -147,3 +147,18 @@ func TestUmask(t *testing.T) {
 		}
 	}
 }
+
+// An offline package is called after the system that it is for.
+func TestPackName(t *testing.T) {
+	for system, want := range map[string]string{
+		"debian 13 x86_64": "dist/1.0/p-d13.x86_64.tgz", "ubuntu 24.04 aarch64": "dist/1.0/p-u24.aarch64.tgz", "rocky 9 x86_64": "dist/1.0/p-el9.x86_64.tgz", "": "",
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, repo.Complete), "")
+		write(t, filepath.Join(dir, repo.LockFile), `{"format": 1, "system": "`+system+`"}`)
+		got, err := repo.PackName("dist/${version}/p-${os}.${arch}.tgz", "1.0", dir)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, error %v", system, got, err)
+		}
+	}
+}

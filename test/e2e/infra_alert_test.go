@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +33,7 @@ func (e *ear) listen(t *testing.T, w *world) {
 		body, _ := io.ReadAll(r.Body)
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		for _, name := range []string{"TestAlert", "TestAlone"} {
+		for _, name := range []string{"TestAlert", "TestAlone", "HostCertificateExpires"} {
 			if bytes.Contains(body, []byte(name)) && bytes.Contains(body, []byte(e.cls)) {
 				e.told[name]++
 			}
@@ -74,6 +76,30 @@ func (e *ear) once(t *testing.T, _ *world) {
 	if n := e.heard("TestAlert"); n != 1 {
 		t.Errorf("the alert was told %d times", n)
 	}
+}
+
+// endsSoon gives host 10 a certificate with three days left, in a place where
+// nothing loads it, and has the host look.
+func (e *ear) endsSoon(t *testing.T, w *world) {
+	w.must(t, "cert", "issue", e.cls, "--days", "3")
+	text, err := os.ReadFile(filepath.Join(w.dir, "files/pki/misc", e.cls+".crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.on(t, 10, fmt.Sprintf("mkdir -p /home/minio/.minio/certs && cat >/home/minio/.minio/certs/%s.crt <<'EOF'\n%s\nEOF", e.cls, text))
+	w.on(t, 10, "systemctl start pigsty-certificates.service && grep -q "+e.cls+" /var/lib/node_exporter/certificates.prom")
+}
+
+// end waits for word that the certificate ends. The rule wants it to be so for a
+// minute.
+func (e *ear) end(t *testing.T, w *world) {
+	eventually(t, 5*time.Minute, "the certificate's end is told", func() error {
+		if e.heard("HostCertificateExpires") == 0 {
+			return fmt.Errorf("not yet")
+		}
+		return nil
+	})
+	w.on(t, 10, "rm -r /home/minio && systemctl start pigsty-certificates.service")
 }
 
 // wait waits for word of the alert called name.

@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,4 +73,37 @@ func (w *world) answers(port int) error {
 		_ = conn.Close()
 	}
 	return err
+}
+
+// infraGossip tries to talk to an Alertmanager as the other one does: it listens
+// to who has a certificate of the deployment's CA.
+func infraGossip(t *testing.T, w *world) {
+	talk := func(config *tls.Config) error {
+		conn, err := tls.Dial("tcp", w.addr(10)+":9094", config)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+		_, err = conn.Read(make([]byte, 1))
+		return err
+	}
+	stranger := &tls.Config{InsecureSkipVerify: true} // who it is has been tested
+	if err := talk(stranger); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a stranger may talk to it: %v", err)
+	}
+	w.must(t, "cert", "issue", "gossip")
+	own, err := tls.LoadX509KeyPair(filepath.Join(w.dir, "files/pki/misc/gossip.crt"), filepath.Join(w.dir, "files/pki/misc/gossip.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := talk(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{own}}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("with a certificate of the CA: %v", err) // it waits for what is said
+	}
+	w.on(t, 10, "! ss -Hlun | grep 9094") // all of it is over TLS
+	for n := byte(10); n <= 11; n++ {
+		if body := w.get(t, nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200); strings.Count(body, `"address"`) != 2 {
+			t.Errorf("the Alertmanagers are not one cluster: %s", body)
+		}
+	}
 }

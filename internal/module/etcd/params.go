@@ -12,7 +12,7 @@ type Params struct {
 
 	EtcdSeq               *int         `param:"etcd_seq" min:"0" level:"instance" group:"ETCD" doc:"Number of the member, unique in the cluster. Makes the host a member."`
 	EtcdCluster           string       `param:"etcd_cluster" default:"etcd" format:"name" level:"cluster" group:"ETCD" doc:"Name of the etcd cluster, and of its group of hosts."`
-	EtcdLearner           bool         `param:"etcd_learner" default:"false" level:"instance/arg" group:"ETCD" doc:"Has no effect in this version: a member that joins a running cluster is a learner until it has caught up, and votes from then on."`
+	EtcdLearner           bool         `param:"etcd_learner" default:"false" level:"instance/arg" group:"ETCD" idle:"a member that joins a running cluster is a learner until it has caught up, and votes from then on" doc:"Whether the member joins as a learner."`
 	EtcdData              string       `param:"etcd_data" default:"/data/etcd" format:"path" level:"cluster" group:"ETCD" doc:"Directory of etcd's data."`
 	EtcdPort              int          `param:"etcd_port" default:"2379" format:"port" level:"cluster" group:"ETCD" doc:"Port for clients."`
 	EtcdPeerPort          int          `param:"etcd_peer_port" default:"2380" format:"port" level:"cluster" group:"ETCD" doc:"Port for other members."`

@@ -15,13 +15,16 @@ import (
 
 const (
 	alertConfig = "/etc/alertmanager.yml"
+	alertTLS    = "/etc/alertmanager-cluster.yml"
 
 	// alertClusterPort is where Alertmanagers tell each other what they have sent.
 	alertClusterPort = 9094
 )
 
 // alertmanager adds what sends alerts out. Those of several infra nodes are one
-// cluster, in which each alert is sent once.
+// cluster, in which each alert is sent once. They talk to each other over TLS, and
+// only with who has a certificate of the deployment's CA, because the filter on
+// addresses that others have would keep the service from whom it is to tell.
 //
 // A configuration that somebody else wrote stays; it is loaded when it changes.
 func (i *instance) alertmanager(b *plan.Builder) {
@@ -46,8 +49,12 @@ func (i *instance) alertmanager(b *plan.Builder) {
 		}
 	}
 	if len(peers) > 0 {
-		v.Arguments = slices.Concat(v.Arguments, []string{"--cluster.listen-address=" + at(i.ip(), alertClusterPort)}, peers)
+		config.Add(resource.NewFile(alertTLS, render("alertmanager-cluster.yml.tmpl", map[string]any{"Cert": certFile, "Key": keyFile, "CA": caFile}),
+			resource.OwnedBy("prometheus", groupName), resource.Mode(0o640)))
+		v.Arguments = slices.Concat(v.Arguments, []string{"--cluster.listen-address=" + at(i.ip(), alertClusterPort), "--cluster.tls-config=" + alertTLS}, peers)
+		v.Needs, v.Restart = []string{"cert " + certFile}, []string{alertTLS, caFile}
 	} else {
+		config.Add(&resource.Absent{Path: alertTLS})
 		v.Arguments = append(v.Arguments, "--cluster.listen-address=")
 	}
 	v.add(i, config, launch, alertConfig)

@@ -11,13 +11,19 @@ import (
 	"pigsty/internal/resource"
 )
 
+// The node's own certificate and its key.
+const (
+	certFile = "/etc/pki/infra.crt"
+	keyFile  = "/etc/pki/infra.key"
+)
+
 // renewBefore is how long before its end a certificate is replaced.
 const renewBefore = 30 * 24 * time.Hour
 
 // certificate adds the node's own certificate, by which its services prove who they are.
 func (i *instance) certificate(b *plan.Builder) {
 	b.Tag("infra_cert", "infra_cert_issue", "infra_cert_copy").Add(&resource.Cert{
-		CertPath: "/etc/pki/infra.crt", KeyPath: "/etc/pki/infra.key",
+		CertPath: certFile, KeyPath: keyFile,
 		CommonName: i.ip(), DNSNames: unique("localhost", node.Name(i.Host), i.name()), IPs: addresses("127.0.0.1", i.ip()),
 		Organization: []string{"pigsty"}, Units: []string{"infra"},
 		Owner: resource.Owner{User: "root", Group: groupName}, KeyMode: 0o640,

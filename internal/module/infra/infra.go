@@ -30,7 +30,7 @@ var tags = []string{
 	"vtraces", "vtraces_clean", "vtraces_config", "vtraces_launch", "vmalert", "vmalert_config", "vmalert_launch",
 	"alertmanager", "alertmanager_config", "alertmanager_launch", "blackbox", "blackbox_config", "blackbox_launch",
 	"grafana", "grafana_clean", "grafana_dir", "grafana_config", "grafana_plugin", "grafana_launch", "grafana_provision", "dashboard_sync",
-	"infra_register", "register", "add_metrics", "add_ds", "add_dns",
+	"infra_register", "register", "add_metrics", "add_logs", "add_ds", "add_dns",
 }
 
 // Module returns the INFRA module.
@@ -104,6 +104,7 @@ func steps(s *module.Site, hosts []*module.Host) []*plan.Step {
 		i.dns(b)
 		i.time(b)
 		i.nginx(b)
+		i.logs(b)
 		i.victoria(b)
 		i.alertmanager(b)
 		i.blackbox(b)

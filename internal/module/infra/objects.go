@@ -24,7 +24,7 @@ type Card struct {
 	Name   string `param:"name" required:"true" doc:"Title."`
 	URL    string `param:"url" required:"true" doc:"Where it leads, a URL or a path of the portal."`
 	Desc   string `param:"desc" doc:"What is there, in a few words."`
-	Icon   string `param:"icon" doc:"Name of the icon."`
+	Icon   string `param:"icon" idle:"the start page has no icons" doc:"Name of the icon."`
 	NameCN string `param:"name_cn" doc:"Title on the Chinese page."`
 	DescCN string `param:"desc_cn" doc:"Description on the Chinese page."`
 }

@@ -42,7 +42,7 @@ type Params struct {
 	RepoHome          string       `param:"repo_home" default:"/www" format:"path" level:"global" group:"REPO" doc:"Directory of the repositories, published by nginx."`
 	RepoName          string       `param:"repo_name" default:"pigsty" level:"global" group:"REPO" doc:"Name of the local repository and of its directory."`
 	RepoEndpoint      string       `param:"repo_endpoint" default:"http://${admin_ip}:80" level:"global" group:"REPO" doc:"Where nodes reach the repositories."`
-	RepoRemove        bool         `param:"repo_remove" default:"true" level:"global/arg" group:"REPO" doc:"Whether repository files that are there already are moved out of the way on the node that builds."`
+	RepoRemove        bool         `param:"repo_remove" default:"true" level:"global/arg" group:"REPO" idle:"the node that builds reads upstreams while it does so and configures none, so its repository files stay; node_repo_remove sets aside those of nodes" doc:"Whether repository files that are there already are moved out of the way on the node that builds."`
 	RepoModules       string       `param:"repo_modules" default:"infra,node,pgsql" level:"global/arg" group:"REPO" doc:"Upstream repositories to build from, by module name, separated by commas."`
 	RepoUpstream      []Upstream   `param:"repo_upstream" level:"global" group:"REPO" doc:"Upstream repositories, each for releases and architectures; none unless set. Base systems come from the repositories that hosts have."`
 	RepoPackages      []string     `param:"repo_packages" level:"global" group:"REPO" doc:"Packages to download with everything they need, names and aliases, besides what the inventory's hosts install."`
@@ -117,9 +117,9 @@ type Params struct {
 
 	// CACHE
 
-	CachePkgDir  string `param:"cache_pkg_dir" default:"dist/${version}" level:"global" group:"CACHE" doc:"Directory where offline packages are collected, on the side that runs pigsty."`
-	CachePkgName string `param:"cache_pkg_name" default:"pigsty-pkg-${version}.${os}.${arch}.tgz" level:"global" group:"CACHE" doc:"File name of an offline package."`
-	CacheRepo    string `param:"cache_repo" default:"pigsty" level:"global" group:"CACHE" doc:"Repositories that go into an offline package, separated by commas."`
+	CachePkgDir  string `param:"cache_pkg_dir" default:"dist/${version}" level:"global" group:"CACHE" doc:"Directory where offline packages are collected, beside the inventory unless it begins with a slash."`
+	CachePkgName string `param:"cache_pkg_name" default:"pigsty-pkg-${version}.${os}.${arch}.tgz" level:"global" group:"CACHE" doc:"File name of an offline package. ${os} stands for the system that it is for, such as d13, u24 or el9."`
+	CacheRepo    string `param:"cache_repo" default:"pigsty" level:"global" group:"CACHE" doc:"Repository that goes into an offline package, the name of a directory below repo_home."`
 
 	// CERT
 

@@ -13,7 +13,7 @@ import (
 )
 
 // removeTags are what the steps of the play infra-rm carry, in its order.
-var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_ds", "service", "config", "env", "data", "package"}
+var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_logs", "rm_ds", "service", "config", "env", "data", "package"}
 
 // services are the units that an infra node runs.
 var services = []string{"alertmanager", "blackbox_exporter", "vmalert", "vmetrics", "vlogs", "vtraces", "grafana-server", "nginx_exporter", "nginx", "dnsmasq"}
@@ -42,6 +42,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		}
 		b := plan.NewBuilder(i.Host.Name(), moduleName).Tag("infra_rm")
 		b.Tag("deregister", "rm_ds").Add(&resource.Absent{Path: grafanaSources})
+		node.NoLogs(b.Tag("deregister", "rm_logs"), i.Host, "nginx")
 		stop := b.Tag("service")
 		var stopped []string
 		for _, name := range services {
@@ -65,8 +66,8 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 // removeConfig removes what configures services, and puts back what of the
 // distribution's it took the place of. What others put there stays.
 func (i *instance) removeConfig(b *plan.Builder) {
-	for _, file := range []string{"/etc/pki/infra.crt", "/etc/pki/infra.key", nginxUsers,
-		node.ChronyDir(i.Host) + "/" + timeServer, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+	for _, file := range []string{certFile, keyFile, nginxUsers,
+		node.ChronyDir(i.Host) + "/" + timeServer, alertTLS, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
 		b.Add(&resource.Absent{Path: file})
 	}
 	if module.Params[etcd.Params](i.Host).EtcdSeq == nil {

@@ -33,6 +33,7 @@ type service struct {
 	Peers       []string     // networks and addresses that may talk to it, as it asks nobody for a password
 	Listen      []string     // where systemd listens for it, so that Peers limits who reaches it and not whom it reaches
 	Needs       []string     // keys of what must be there when it starts
+	Restart     []string     // files that it reads only then
 }
 
 // Unit returns the name of the unit.
@@ -70,7 +71,7 @@ func (v service) add(i *instance, config, launch *plan.Builder, reload ...string
 		resource.NewFile(v.EnvFile(), render("default.tmpl", v), resource.OwnedBy("root", groupName), resource.Mode(0o640)),
 		resource.NewFile(v.UnitFile(), render("service.tmpl", v)),
 	)
-	unit := &resource.Unit{Name: v.Unit(), Enabled: true, Running: true, RestartOn: []string{v.EnvFile(), v.UnitFile()},
+	unit := &resource.Unit{Name: v.Unit(), Enabled: true, Running: true, RestartOn: slices.Concat([]string{v.EnvFile(), v.UnitFile()}, v.Restart),
 		After: slices.Concat(v.Needs, []string{"user " + v.User, "link " + v.Program})}
 	if len(v.Listen) > 0 {
 		config.Add(resource.NewFile(v.SocketFile(), render("socket.tmpl", v)))

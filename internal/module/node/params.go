@@ -71,7 +71,7 @@ type Params struct {
 	NodeTimezone         string   `param:"node_timezone" default:"" format:"timezone" level:"cluster" group:"NODE_TIME" doc:"Time zone, such as Europe/Vienna; empty leaves it as it is."`
 	NodeNtpEnabled       bool     `param:"node_ntp_enabled" default:"true" level:"cluster" group:"NODE_TIME" doc:"Whether chrony keeps the time."`
 	NodeNtpServers       []string `param:"node_ntp_servers" default:"[pool pool.ntp.org iburst]" format:"ntp" level:"cluster" group:"NODE_TIME" doc:"Server and pool lines for chrony. Lines that name the admin node are left out there."`
-	NodeCrontabOverwrite bool     `param:"node_crontab_overwrite" default:"true" level:"cluster" group:"NODE_TIME" doc:"Has no effect in this version: node_crontab has a file of its own, and /etc/crontab stays as it is."`
+	NodeCrontabOverwrite bool     `param:"node_crontab_overwrite" default:"true" level:"cluster" group:"NODE_TIME" idle:"node_crontab has a file of its own, and /etc/crontab stays as it is" doc:"Whether node_crontab takes the place of what is in /etc/crontab."`
 	NodeCrontab          []string `param:"node_crontab" default:"[]" format:"crontab" level:"cluster" group:"NODE_TIME" doc:"Lines of /etc/cron.d/pigsty, with the user to run as."`
 
 	// NODE_VIP
@@ -89,8 +89,8 @@ type Params struct {
 	// HAPROXY
 
 	HaproxyEnabled       bool             `param:"haproxy_enabled" default:"true" level:"cluster" group:"HAPROXY" doc:"Whether HAProxy runs on the node."`
-	HaproxyClean         bool             `param:"haproxy_clean" default:"false" level:"global/cluster/arg" group:"HAPROXY" doc:"Has no effect in this version: files of services that are no longer declared are removed, others stay."`
-	HaproxyReload        bool             `param:"haproxy_reload" default:"true" level:"arg" group:"HAPROXY" doc:"Has no effect in this version: HAProxy is reloaded when its configuration changes, and only then."`
+	HaproxyClean         bool             `param:"haproxy_clean" default:"false" level:"global/cluster/arg" group:"HAPROXY" idle:"files of services that are no longer declared are removed, others stay" doc:"Whether files of services are removed before those declared are written."`
+	HaproxyReload        bool             `param:"haproxy_reload" default:"true" level:"arg" group:"HAPROXY" idle:"HAProxy is reloaded when its configuration changes, and only then" doc:"Whether HAProxy is reloaded."`
 	HaproxyAuthEnabled   bool             `param:"haproxy_auth_enabled" default:"true" level:"global" group:"HAPROXY" doc:"Whether the statistics page asks for a password."`
 	HaproxyAdminUsername string           `param:"haproxy_admin_username" default:"admin" level:"global" group:"HAPROXY" doc:"User who may administer HAProxy on its statistics page."`
 	HaproxyAdminPassword secret.Value     `param:"haproxy_admin_password" default:"pigsty" level:"global" group:"HAPROXY" doc:"That user's password."`

@@ -39,20 +39,44 @@ func vector(b *plan.Builder, s *module.Site, h *module.Host) {
 	)
 	data := map[string]any{
 		"Data": p.VectorData, "Port": p.VectorPort, "Endpoints": logEndpoints(s, h),
-		"IP": h.Name(), "Ins": Name(h), "Cls": Cluster(h), "Files": module.OpenFiles(h, 655360),
+		"IP": h.Name(), "Ins": Name(h), "Cls": Cluster(h), "Late": p.VectorReadFrom == "end", "Files": module.OpenFiles(h, 655360),
 	}
 	config.Add(
 		resource.NewFile(vectorDir+"/vector.yaml", render("vector.yaml.tmpl", data)),
 		resource.NewFile(vectorDir+"/node.yaml", render("vector-node.yaml.tmpl", data), resource.Mode(0o600)),
 		resource.NewFile(vectorUnitFile, render("vector.service.tmpl", data)),
 	)
-	b.Tag("vector_launch").After(wiped).Add(&resource.Unit{
+	b.Tag("vector_launch").After(wiped).Add(vectorService(p))
+}
+
+func vectorService(p *Params) *resource.Unit {
+	return &resource.Unit{
 		Name: vectorUnit, Enabled: true, Running: true,
 		ReloadOn: []string{vectorDir + "/"}, RestartOn: []string{vectorUnitFile},
 		Check: []string{"vector", "validate", "--no-environment", "--config-dir", vectorDir},
 		After: []string{"dir " + p.VectorData},
-	})
+	}
 }
+
+// Logs adds the file called name with sources of another module to Vector's, if
+// Vector collects h's logs.
+func Logs(b *plan.Builder, h *module.Host, name string, content []byte) {
+	p := module.Params[Params](h)
+	if p.VectorEnabled {
+		b.Given("vector").Add(resource.NewFile(logsFile(name), content, resource.Mode(0o600)), vectorService(p))
+	}
+}
+
+// NoLogs takes that file away.
+func NoLogs(b *plan.Builder, h *module.Host, name string) {
+	p := module.Params[Params](h)
+	if p.VectorEnabled {
+		b = b.Given("vector")
+		b.After(b.Add(&resource.Absent{Path: logsFile(name)})).Add(vectorService(p))
+	}
+}
+
+func logsFile(name string) string { return vectorDir + "/" + name + ".yaml" }
 
 // logEndpoint is where logs are sent to, under the name that Vector has for it.
 type logEndpoint struct{ Name, URL string }

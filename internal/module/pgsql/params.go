@@ -18,16 +18,16 @@ type Params struct {
 	PgCluster      string                    `param:"pg_cluster" format:"name" level:"cluster" group:"PG_ID" doc:"Name of the cluster. Makes the host a member."`
 	PgSeq          *int                      `param:"pg_seq" min:"0" level:"instance" group:"PG_ID" doc:"Number of the instance, unique in the cluster and never reused."`
 	PgRole         string                    `param:"pg_role" enum:"primary,replica,offline,standby,delayed" level:"instance" group:"PG_ID" doc:"Role of the instance. primary says who starts a new cluster; afterwards the leader is whoever Patroni says."`
-	PgInstances    map[int]map[string]string `param:"pg_instances" key:"port" level:"instance" group:"PG_ID" doc:"Several instances of one node by port (gpsql only)."`
+	PgInstances    map[int]map[string]string `param:"pg_instances" key:"port" level:"instance" group:"PG_ID" idle:"clusters of Greenplum are not managed yet" doc:"Several instances of one node by port (gpsql only)."`
 	PgUpstream     string                    `param:"pg_upstream" format:"ip" level:"instance" group:"PG_ID" doc:"Address of the instance to replicate from: on a replica another replica of its cluster, on a primary the cluster that this one stands by for."`
 	PgShard        string                    `param:"pg_shard" format:"name" level:"cluster" group:"PG_ID" doc:"Name of the sharded cluster that this cluster is a part of (citus)."`
 	PgGroup        *int                      `param:"pg_group" min:"0" level:"cluster" group:"PG_ID" doc:"Number of that part; 0 is the coordinator (citus)."`
-	GpRole         string                    `param:"gp_role" enum:"master,segment" level:"cluster" group:"PG_ID" doc:"Role of the cluster (gpsql)."`
+	GpRole         string                    `param:"gp_role" enum:"master,segment" level:"cluster" group:"PG_ID" idle:"clusters of Greenplum are not managed yet" doc:"Role of the cluster (gpsql)."`
 	PgOfflineQuery bool                      `param:"pg_offline_query" default:"false" level:"instance" group:"PG_ID" doc:"Whether the instance takes offline queries beside its role."`
 
 	// PG_EXPORTER
 
-	PgExporters map[int]RemoteExporter `param:"pg_exporters" key:"port" level:"cluster" group:"PG_EXPORTER" doc:"Remote PostgreSQL servers to monitor, by the local port of their exporter. Set it on infra nodes."`
+	PgExporters map[int]RemoteExporter `param:"pg_exporters" key:"port" level:"cluster" group:"PG_EXPORTER" idle:"servers run by others are not watched yet" doc:"Remote PostgreSQL servers to monitor, by the local port of their exporter. Set it on infra nodes."`
 
 	// PG_BUSINESS
 
@@ -102,7 +102,7 @@ type Params struct {
 	// PG_PROVISION
 
 	PgProvision         bool        `param:"pg_provision" default:"true" level:"cluster" group:"PG_PROVISION" doc:"Whether default roles, schemas, extensions and privileges are created."`
-	PgInit              string      `param:"pg_init" default:"pg-init" level:"global/cluster" group:"PG_PROVISION" doc:"Script that runs once in a new cluster."`
+	PgInit              string      `param:"pg_init" default:"pg-init" level:"global/cluster" group:"PG_PROVISION" idle:"the roles, schemas, extensions and privileges that are declared are compared on every run; baseline is for SQL of your own" doc:"Script that runs once in a new cluster."`
 	PgDefaultRoles      []User      `param:"pg_default_roles" default:"@pg_default_roles" unique:"name" level:"global/cluster" group:"PG_PROVISION" doc:"Roles of every cluster."`
 	PgDefaultPrivileges []string    `param:"pg_default_privileges" default:"@pg_default_privileges" level:"global/cluster" group:"PG_PROVISION" doc:"What roles may do with objects that administrators create, as clauses of ALTER DEFAULT PRIVILEGES."`
 	PgDefaultSchemas    []Schema    `param:"pg_default_schemas" default:"[monitor]" unique:"name" level:"global/cluster" group:"PG_PROVISION" doc:"Schemas of every database."`
@@ -141,55 +141,55 @@ type Params struct {
 	// PG_MONITOR
 
 	PgExporterEnabled         bool         `param:"pg_exporter_enabled" default:"true" level:"cluster" group:"PG_MONITOR" doc:"Whether PostgreSQL's metrics are exported."`
-	PgExporterConfig          string       `param:"pg_exporter_config" default:"pg_exporter.yml" level:"cluster" group:"PG_MONITOR" doc:"Definition of the metrics."`
-	PgExporterCacheTtls       string       `param:"pg_exporter_cache_ttls" default:"1,10,60,300" level:"cluster" group:"PG_MONITOR" doc:"How many seconds fast, normal, slow and very slow metrics are cached."`
+	PgExporterConfig          string       `param:"pg_exporter_config" default:"pg_exporter.yml" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Definition of the metrics."`
+	PgExporterCacheTtls       string       `param:"pg_exporter_cache_ttls" default:"1,10,60,300" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"How many seconds fast, normal, slow and very slow metrics are cached."`
 	PgExporterPort            int          `param:"pg_exporter_port" default:"9630" format:"port" level:"cluster" group:"PG_MONITOR" doc:"Port of pg_exporter."`
-	PgExporterParams          string       `param:"pg_exporter_params" default:"sslmode=disable" level:"cluster" group:"PG_MONITOR" doc:"Parameters of the URL by which pg_exporter connects."`
-	PgExporterURL             secret.Value `param:"pg_exporter_url" default:"" level:"cluster" group:"PG_MONITOR" doc:"That URL, in place of the usual one."`
-	PgExporterAutoDiscovery   bool         `param:"pg_exporter_auto_discovery" default:"true" level:"cluster" group:"PG_MONITOR" doc:"Whether all databases of the server are watched."`
-	PgExporterExcludeDatabase string       `param:"pg_exporter_exclude_database" default:"template0,template1,postgres" level:"cluster" group:"PG_MONITOR" doc:"Databases that are not, separated by commas."`
-	PgExporterIncludeDatabase string       `param:"pg_exporter_include_database" default:"" level:"cluster" group:"PG_MONITOR" doc:"The only databases that are, separated by commas; empty for all."`
-	PgExporterConnectTimeout  int          `param:"pg_exporter_connect_timeout" default:"200" min:"1" level:"cluster" group:"PG_MONITOR" doc:"Milliseconds that connecting may take."`
-	PgExporterOptions         string       `param:"pg_exporter_options" default:"" level:"cluster" group:"PG_MONITOR" doc:"Further options of pg_exporter."`
+	PgExporterParams          string       `param:"pg_exporter_params" default:"sslmode=disable" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Parameters of the URL by which pg_exporter connects."`
+	PgExporterURL             secret.Value `param:"pg_exporter_url" default:"" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"That URL, in place of the usual one."`
+	PgExporterAutoDiscovery   bool         `param:"pg_exporter_auto_discovery" default:"true" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Whether all databases of the server are watched."`
+	PgExporterExcludeDatabase string       `param:"pg_exporter_exclude_database" default:"template0,template1,postgres" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Databases that are not, separated by commas."`
+	PgExporterIncludeDatabase string       `param:"pg_exporter_include_database" default:"" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"The only databases that are, separated by commas; empty for all."`
+	PgExporterConnectTimeout  int          `param:"pg_exporter_connect_timeout" default:"200" min:"1" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Milliseconds that connecting may take."`
+	PgExporterOptions         string       `param:"pg_exporter_options" default:"" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Further options of pg_exporter."`
 	PgbouncerExporterEnabled  bool         `param:"pgbouncer_exporter_enabled" default:"true" level:"cluster" group:"PG_MONITOR" doc:"Whether PgBouncer's metrics are exported."`
 	PgbouncerExporterPort     int          `param:"pgbouncer_exporter_port" default:"9631" format:"port" level:"cluster" group:"PG_MONITOR" doc:"Port of PgBouncer's exporter."`
-	PgbouncerExporterURL      secret.Value `param:"pgbouncer_exporter_url" default:"" level:"cluster" group:"PG_MONITOR" doc:"URL by which it connects, in place of the usual one."`
-	PgbouncerExporterOptions  string       `param:"pgbouncer_exporter_options" default:"" level:"cluster" group:"PG_MONITOR" doc:"Further options of that exporter."`
+	PgbouncerExporterURL      secret.Value `param:"pgbouncer_exporter_url" default:"" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"URL by which it connects, in place of the usual one."`
+	PgbouncerExporterOptions  string       `param:"pgbouncer_exporter_options" default:"" level:"cluster" group:"PG_MONITOR" idle:"the exporters of PostgreSQL and PgBouncer are not managed yet" doc:"Further options of that exporter."`
 	PgbackrestExporterEnabled bool         `param:"pgbackrest_exporter_enabled" default:"true" level:"cluster" group:"PG_MONITOR" doc:"Whether pgBackRest's metrics are exported."`
 	PgbackrestExporterPort    int          `param:"pgbackrest_exporter_port" default:"9854" format:"port" level:"cluster" group:"PG_MONITOR" doc:"Port of pgbackrest_exporter."`
-	PgbackrestExporterOptions string       `param:"pgbackrest_exporter_options" default:"--collect.interval=120 --log.level=info" level:"cluster" group:"PG_MONITOR" doc:"Further options of pgbackrest_exporter."`
+	PgbackrestExporterOptions string       `param:"pgbackrest_exporter_options" default:"--collect.interval=120 --log.level=info" level:"cluster" group:"PG_MONITOR" idle:"the exporter of pgBackRest is not managed yet" doc:"Further options of pgbackrest_exporter."`
 
 	// PG_REMOVE
 
 	PgSafeguard bool `param:"pg_safeguard" default:"false" aka:"pg_disable_purge" level:"global/cluster/arg" group:"PG_REMOVE" doc:"Whether the removal of instances is refused."`
 	PgRmData    bool `param:"pg_rm_data" default:"true" level:"global/cluster/arg" group:"PG_REMOVE" doc:"Whether removal deletes the data."`
-	PgRmBackup  bool `param:"pg_rm_backup" default:"true" aka:"pg_rm_bkup" level:"global/cluster/arg" group:"PG_REMOVE" doc:"Whether removal of the primary deletes the backups."`
+	PgRmBackup  bool `param:"pg_rm_backup" default:"true" aka:"pg_rm_bkup" level:"global/cluster/arg" group:"PG_REMOVE" doc:"Whether the removal of a cluster deletes its backups, those in a repository that others use included, and the removal of a member those that it keeps."`
 	PgRmPkg     bool `param:"pg_rm_pkg" default:"true" level:"global/cluster/arg" group:"PG_REMOVE" doc:"Whether removal uninstalls the packages."`
 
 	// ARG
 
-	Clsname  string `param:"clsname" default:"" level:"arg" group:"ARG" doc:"Remote cluster to monitor; empty for all of them."`
+	Clsname  string `param:"clsname" default:"" level:"arg" group:"ARG" idle:"servers run by others are not watched yet" doc:"Remote cluster to monitor; empty for all of them."`
 	Dbname   string `param:"dbname" level:"arg" group:"ARG" doc:"Database that a run is about."`
 	Username string `param:"username" format:"username" level:"arg" group:"ARG" doc:"User that a run is about."`
 
 	// PG_MIGRATION
 
-	ContextDir string       `param:"context_dir" default:"~/migration" level:"arg" group:"PG_MIGRATION" doc:"Directory where migration scripts are written."`
-	DstCls     string       `param:"dst_cls" level:"arg" group:"PG_MIGRATION" doc:"Cluster to migrate to."`
-	DstDb      string       `param:"dst_db" level:"arg" group:"PG_MIGRATION" doc:"Database to migrate to."`
-	DstDNS     string       `param:"dst_dns" level:"arg" group:"PG_MIGRATION" doc:"DNS name of the cluster to migrate to."`
-	DstIP      string       `param:"dst_ip" level:"arg" group:"PG_MIGRATION" doc:"Address of the primary to migrate to."`
-	DstPg      secret.Value `param:"dst_pg" level:"arg" group:"PG_MIGRATION" doc:"URL of the database to migrate to. Made of address and database unless set."`
-	DstUser    string       `param:"dst_user" level:"arg" group:"PG_MIGRATION" doc:"Owner of the migrated objects."`
-	DstVip     string       `param:"dst_vip" level:"arg" group:"PG_MIGRATION" doc:"Virtual address of the cluster to migrate to."`
-	SrcCls     string       `param:"src_cls" level:"arg" group:"PG_MIGRATION" doc:"Cluster to migrate from."`
-	SrcDb      string       `param:"src_db" level:"arg" group:"PG_MIGRATION" doc:"Database to migrate from."`
-	SrcDNS     string       `param:"src_dns" level:"arg" group:"PG_MIGRATION" doc:"DNS name of the cluster to migrate from."`
-	SrcIP      string       `param:"src_ip" level:"arg" group:"PG_MIGRATION" doc:"Address of the primary to migrate from."`
-	SrcList    string       `param:"src_list" level:"arg" group:"PG_MIGRATION" doc:"Addresses of all instances to migrate from."`
-	SrcPg      secret.Value `param:"src_pg" level:"arg" group:"PG_MIGRATION" doc:"URL of the database to migrate from. Made of address and database unless set."`
-	SrcVip     string       `param:"src_vip" level:"arg" group:"PG_MIGRATION" doc:"Virtual address of the cluster to migrate from."`
-	SubConn    secret.Value `param:"sub_conn" level:"arg" group:"PG_MIGRATION" doc:"Connection string of the subscription. Made of address, database and replication user unless set."`
+	ContextDir string       `param:"context_dir" default:"~/migration" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Directory where migration scripts are written."`
+	DstCls     string       `param:"dst_cls" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Cluster to migrate to."`
+	DstDb      string       `param:"dst_db" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Database to migrate to."`
+	DstDNS     string       `param:"dst_dns" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"DNS name of the cluster to migrate to."`
+	DstIP      string       `param:"dst_ip" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Address of the primary to migrate to."`
+	DstPg      secret.Value `param:"dst_pg" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"URL of the database to migrate to. Made of address and database unless set."`
+	DstUser    string       `param:"dst_user" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Owner of the migrated objects."`
+	DstVip     string       `param:"dst_vip" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Virtual address of the cluster to migrate to."`
+	SrcCls     string       `param:"src_cls" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Cluster to migrate from."`
+	SrcDb      string       `param:"src_db" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Database to migrate from."`
+	SrcDNS     string       `param:"src_dns" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"DNS name of the cluster to migrate from."`
+	SrcIP      string       `param:"src_ip" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Address of the primary to migrate from."`
+	SrcList    string       `param:"src_list" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Addresses of all instances to migrate from."`
+	SrcPg      secret.Value `param:"src_pg" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"URL of the database to migrate from. Made of address and database unless set."`
+	SrcVip     string       `param:"src_vip" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Virtual address of the cluster to migrate from."`
+	SubConn    secret.Value `param:"sub_conn" level:"arg" group:"PG_MIGRATION" idle:"there is no play that prepares a migration" doc:"Connection string of the subscription. Made of address, database and replication user unless set."`
 
 	// PG_PITR
 
