@@ -157,20 +157,19 @@ func TestNewsApplied(t *testing.T) {
 	expect(t, "no more", says(t, h)[0]+says(t, h)[2], "no configured repository has vector")
 }
 
-// A repository that is busy costs a plan two seconds.
+// A repository that never answers holds no plan up: the host gives up asking.
 func TestNewsThatTakeLong(t *testing.T) {
 	t.Parallel()
-	end := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-end }))
+	gaveUp := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		close(gaveUp)
+	}))
 	defer server.Close()
-	defer close(end)
 	h := client(server.URL + "/pigsty")
 	h.Want(agents())
-	began := time.Now()
 	expect(t, "plan", says(t, h)[0], "")
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("the plan took %s", took)
-	}
+	<-gaveUp
 }
 
 // The infra node has the repository on its disk, and dnf names it in another way.

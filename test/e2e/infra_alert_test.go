@@ -105,7 +105,7 @@ func (e *ear) end(t *testing.T, w *world) {
 // wait waits for word of the alert called name.
 func (e *ear) wait(t *testing.T, name string) {
 	t.Helper()
-	eventually(t, 90*time.Second, "the alert is told", func() error {
+	eventually(t, 5*time.Minute, "the alert is told", func() error {
 		if e.heard(name) == 0 {
 			return fmt.Errorf("not yet")
 		}
@@ -131,7 +131,7 @@ func (e *ear) nodeLost(t *testing.T, w *world) {
 	if got := w.lookup(11, "meta-1"); got != w.addr(10) {
 		t.Errorf("meta-1 is %q", got)
 	}
-	eventually(t, 90*time.Second, "the other node sees it", func() error {
+	eventually(t, 5*time.Minute, "the other node sees it", func() error {
 		got, err := w.ask(11, `up{ins="vmetrics-1"}`, "ins")
 		if got["vmetrics-1"] != "0" {
 			return fmt.Errorf("%v %w", got, err)

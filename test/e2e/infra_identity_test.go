@@ -18,7 +18,7 @@ func infraIdentity(t *testing.T, w *world) {
 nginx -t -q && systemctl reload nginx`, w.addr(10), own))
 	check := func(password string, status int, want string) {
 		t.Helper()
-		eventually(t, 5*time.Second, "Grafana hears "+want, func() error { // workers that end still answer for a moment
+		eventually(t, time.Minute, "Grafana hears "+want, func() error { // workers that end still answer for a moment
 			req, err := http.NewRequest("GET", "https://i.pigsty/ui/", nil)
 			if err != nil {
 				return err

@@ -182,7 +182,7 @@ func infraMetrics(t *testing.T, w *world) {
 			}
 			return err
 		})
-		eventually(t, 30*time.Second, "every rule can be evaluated", func() error {
+		eventually(t, 2*time.Minute, "every rule can be evaluated", func() error {
 			body := w.get(t, nil, fmt.Sprintf("http://%s:8880/api/v1/rules", w.addr(n)), 200)
 			if alerts, bad := strings.Count(body, `"type":"alerting"`), strings.Count(body, `"health":"err"`); alerts < 30 || bad > 0 {
 				return fmt.Errorf("%d alerts, and %d rules that fail", alerts, bad)
@@ -313,7 +313,7 @@ func infraChange(t *testing.T, w *world) {
 		}
 	}
 	change("infra_portal", portal, "change file /etc/nginx/conf.d/alerts.conf", "reload unit nginx.service")
-	eventually(t, 5*time.Second, "the site asks for no password", func() error { // workers that end still answer for a moment
+	eventually(t, time.Minute, "the site asks for no password", func() error { // workers that end still answer for a moment
 		res, err := w.browser(t, 10).Get("https://a.pigsty/api/v2/status")
 		if err != nil {
 			return err
@@ -326,7 +326,7 @@ func infraChange(t *testing.T, w *world) {
 	})
 
 	change("dns_records", records, "change file /etc/dnsmasq.d/pigsty/default", "reload unit dnsmasq.service")
-	eventually(t, 5*time.Second, "the record goes", func() error {
+	eventually(t, time.Minute, "the record goes", func() error {
 		if got := w.lookup(10, "api.pigsty"); got != "" {
 			return fmt.Errorf("api.pigsty is %s", got)
 		}
@@ -337,7 +337,7 @@ func infraChange(t *testing.T, w *world) {
 	}
 	points, _ := w.ask(10, `count_over_time(up{job="etcd"}[10m])`, "ins")
 	change("vmetrics_options", `"-retentionPeriod=30d -promscrape.fileSDCheckInterval=5s"`, "change file /etc/default/vmetrics", "restart unit vmetrics.service")
-	eventually(t, 20*time.Second, "history is kept", func() error {
+	eventually(t, 2*time.Minute, "history is kept", func() error {
 		now, err := w.ask(10, `count_over_time(up{job="etcd"}[10m])`, "ins")
 		if err != nil || len(now["etcd-1"]) < len(points["etcd-1"]) || points["etcd-1"] == "" {
 			return fmt.Errorf("%v before, %v now: %w", points, now, err)

@@ -168,7 +168,7 @@ vrrp_instance theirs {
 END
 sed -i "s/host0/$(ip -o -4 addr show to `+w.addr(11)+` | awk '{ print $2 }')/" `+theirs+`
 systemctl start keepalived`)
-	eventually(t, 20*time.Second, "somebody's keepalived has its address", func() error {
+	eventually(t, 2*time.Minute, "somebody's keepalived has its address", func() error {
 		if w.on(t, 11, "ip -o -4 addr show to "+w.addr(98)) == "" {
 			return errors.New("it has not")
 		}
@@ -245,7 +245,7 @@ func holder(t *testing.T, w *world, hosts ...byte) byte {
 		hosts = []byte{10, 11}
 	}
 	var who byte
-	eventually(t, 30*time.Second, "one node has the virtual address", func() error {
+	eventually(t, 2*time.Minute, "one node has the virtual address", func() error {
 		var all []byte
 		for _, n := range hosts {
 			if w.on(t, n, "ip -o -4 addr show to "+w.addr(99)) != "" {
@@ -264,7 +264,7 @@ func holder(t *testing.T, w *world, hosts ...byte) byte {
 func addressMoves(t *testing.T, w *world) {
 	first := holder(t, w)
 	w.on(t, first, "systemctl stop haproxy")
-	eventually(t, 20*time.Second, "the address moves", func() error {
+	eventually(t, 2*time.Minute, "the address moves", func() error {
 		if holder(t, w) == first {
 			return errors.New("it is still where HAProxy is stopped")
 		}
