@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"pigsty/internal/module"
 	"pigsty/internal/module/infra"
+	"pigsty/internal/param"
 	"pigsty/internal/pki"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -95,8 +95,8 @@ func (a *app) issueCert(f *issueFlags, args []string) error {
 		req.OrganizationalUnit = []string{p.Unit}
 	}
 	if req.Validity == 0 {
-		if req.Validity, err = lifetime(p.Expire); err != nil {
-			return err
+		if req.Validity, err = param.Days(p.Expire); err != nil {
+			return fmt.Errorf("expire: %w", err)
 		}
 	}
 	if f.sans == nil {
@@ -112,21 +112,6 @@ func (a *app) issueCert(f *issueFlags, args []string) error {
 	}
 	_, beside := pki.IssuedPaths(d.pkiDir(), name)
 	return a.printCerts([]certRow{issuedRow(d, ca, one)}, "key: "+cmp.Or(file, beside)+"\nCA:  "+caPath(d))
-}
-
-// lifetime reads how long a certificate is to be valid: 365d, 52w, 24h, 1y.
-func lifetime(text string) (time.Duration, error) {
-	number := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyz ")
-	n, err := strconv.ParseFloat(number, 64)
-	unit, known := map[string]time.Duration{
-		"": day, "d": day, "day": day, "days": day, "w": 7 * day, "week": 7 * day, "weeks": 7 * day,
-		"mon": 30 * day, "month": 30 * day, "months": 30 * day, "y": 365 * day, "year": 365 * day, "years": 365 * day,
-		"h": time.Hour, "hour": time.Hour, "hours": time.Hour, "m": time.Minute, "min": time.Minute, "mins": time.Minute,
-	}[strings.TrimSpace(text[len(number):])]
-	if err != nil || !known || n <= 0 {
-		return 0, fmt.Errorf("expire: a certificate cannot be valid for %q: write it like 365d", text)
-	}
-	return time.Duration(n * float64(unit)), nil
 }
 
 // oneName is for commands that take one name.

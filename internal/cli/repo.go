@@ -88,6 +88,9 @@ given; without an inventory, as they are by default.`,
 		Example: "  pigsty repo pack\n  pigsty repo pack --dir /www/pigsty /tmp/pkg.tgz\n  pigsty repo pack -e cache_pkg_dir=/tmp",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if dir != "" && len(args) == 1 {
+				return a.pack(dir, args[0])
+			}
 			p, beside, err := a.packing(extra)
 			if err != nil {
 				return err
@@ -123,7 +126,7 @@ given; without an inventory, as they are by default.`,
 // lies. There need not be one, as on a machine that only has the repository.
 func (a *app) packing(extra []string) (*infra.Params, string, error) {
 	paths := a.inventoryPaths()
-	if _, err := os.Stat(paths[0]); errors.Is(err, fs.ErrNotExist) && len(a.inventories) == 0 && len(extra) == 0 {
+	if _, err := os.Stat(paths[0]); errors.Is(err, fs.ErrNotExist) && len(a.inventories) == 0 && os.Getenv("PIGSTY_INVENTORY") == "" && len(extra) == 0 {
 		p, _ := param.Decode[infra.Params](a.catalogue(), inventory.Vars{})
 		return p, ".", nil
 	}

@@ -71,6 +71,7 @@ var Codes = []Code{
 	{"not-poolable", "PgBouncer cannot have a database or user of that name"},
 	{"not-supported", "This version does not do what is asked for"},
 	{"not-utf8", "The file is not UTF-8 text"},
+	{"not-verified", "Nothing says what a file that is downloaded in the clear must be"},
 	{"not-yaml", "The file is not YAML"},
 	{"obsolete-parameter", "A parameter does nothing any more"},
 	{"out-of-range", "A number is too small or too large"},

@@ -55,3 +55,16 @@ func FuzzQuantity(f *testing.F) {
 		}
 	})
 }
+
+func TestDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{"365d": 365 * day, "7300": 7300 * day, "52 weeks": 364 * day, "1y": 365 * day, "12mon": 360 * day, "36h": 36 * time.Hour, "1.5d": 36 * time.Hour} {
+		if got, err := Days(text); err != nil || got != want {
+			t.Errorf("%s: %s, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "d", "0d", "-1d", "1 fortnight", "1000y"} {
+		if got, err := Days(text); err == nil {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}

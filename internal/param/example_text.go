@@ -26,6 +26,7 @@ var formatExamples = map[string][2]string{
 	"url":         {"https://www.example.com", "https://www.example.org"},
 	"date":        {"2030-12-31", "infinity"},
 	"lsn":         {"0/2A000060", "0/3000028"},
+	"sha256":      {strings.Repeat("ab", 32), strings.Repeat("cd", 32)},
 	"hosts":       {"192.0.2.100 app.example.com", "192.0.2.101 www.example.com"},
 	"cron":        {"30 2 * * * /pg/bin/pg-backup full", "@daily /pg/bin/pg-backup"},
 	"crontab":     {"30 2 * * * root /bin/true", "@daily root /bin/true"},

@@ -1,12 +1,16 @@
 package param
 
 import (
+	"cmp"
 	_ "embed"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"pigsty/internal/diag"
 )
@@ -65,6 +69,7 @@ var formats = map[string]format{
 	"url":      matching("a URL", "begin it with a scheme, such as https://", `^[a-z][a-z0-9+.-]*://`),
 	"date":     matching("a date or infinity", "write it like 2030-12-31", `^(infinity|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?)$`),
 	"lsn":      matching("a log position", "write it like 0/2A000060", `^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$`),
+	"sha256":   matching("a SHA-256", "write its 64 digits, as sha256sum prints them", `^[0-9A-Fa-f]{64}$`),
 	"hosts":    {form: "an address followed by names", advice: "write it like 10.10.10.10 i.pigsty", fault: hostsFault},
 	"cron": {
 		form: "a crontab line: five time fields and a command", advice: "write it like 00 01 * * * /pg/bin/pg-backup full",
@@ -146,4 +151,33 @@ func hostsFault(s string) string {
 		}
 	}
 	return ""
+}
+
+// spans are the units of the format interval that make sense where days are meant.
+var spans = []struct {
+	names  string
+	length time.Duration
+}{
+	{"m min mins", time.Minute}, {"h hour hours", time.Hour},
+	{"d day days", day}, {"w week weeks", 7 * day}, {"mon month months", 30 * day}, {"y year years", 365 * day},
+}
+
+const day = 24 * time.Hour
+
+// Days reads a length of time of the format interval, such as 365d, 52w or 1y. A
+// number without a unit counts days. It is an error if there is no such length, or
+// if it is over two hundred years.
+func Days(text string) (time.Duration, error) {
+	number := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyz ")
+	n, err := strconv.ParseFloat(number, 64)
+	unit := time.Duration(0)
+	for _, s := range spans {
+		if slices.Contains(strings.Fields(s.names), cmp.Or(strings.TrimSpace(text[len(number):]), "d")) {
+			unit = s.length
+		}
+	}
+	if length := n * float64(unit); err == nil && length > 0 && length <= float64(200*365*day) {
+		return time.Duration(length), nil
+	}
+	return 0, fmt.Errorf("%q is no length of time that can be counted in days: write it like 365d", text)
 }

@@ -47,6 +47,9 @@ func (ca *CA) IssueFor(dir, name, keyPath string, req Request) (Issued, error) {
 		if there, err := exists(p); err != nil {
 			return Issued{}, err
 		} else if there {
+			if p == ownKey {
+				return Issued{}, fmt.Errorf("%s exists, and no certificate for it: use it with --key, or choose another name", p)
+			}
 			return Issued{}, fmt.Errorf("%s exists: renew it, or choose another name", p)
 		}
 	}

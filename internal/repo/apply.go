@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,8 +44,11 @@ func (b *Build) Apply(ctx context.Context, h *resource.Host) error {
 	if err := b.download(ctx, h, client, stage, next.items); err != nil {
 		return err
 	}
-	files, err := b.extra(ctx, client, stage)
+	files, err := b.extra(ctx, client, f, stage)
 	if err != nil {
+		return err
+	}
+	if err := unique(files); err != nil {
 		return err
 	}
 	items := append(slices.Clip(next.items), files...)
@@ -108,25 +112,21 @@ func (b *Build) download(ctx context.Context, h *resource.Host, c *fetch.Client,
 	})
 }
 
-// extra downloads what is put in as it is. Nothing says what these files should
-// be, so each is taken anew unless the lock knows it.
-func (b *Build) extra(ctx context.Context, c *fetch.Client, stage string) ([]item, error) {
+// extra downloads what is put in as it is. Where nothing says what a file should be,
+// it is taken anew unless the lock knows it.
+func (b *Build) extra(ctx context.Context, c *fetch.Client, f format, stage string) ([]item, error) {
 	lock, err := ReadLock(b.Dir)
 	if err != nil {
 		return nil, err
 	}
 	var out []item
-	for _, f := range b.Files {
-		i := item{Locked: Locked{Name: f.Name, File: f.Name, Origin: fetch.Shown(f.URL)}, urls: []string{f.URL}}
-		if lock != nil && !b.Update {
-			for _, p := range lock.Packages {
-				if p.File == f.Name && p.Origin == i.Origin {
-					i.Locked = p
-				}
-			}
+	for _, file := range b.Files {
+		i := item{Locked: Locked{Name: file.Name, File: file.Name, SHA256: file.SHA256, Origin: fetch.Shown(file.URL)}, urls: []string{file.URL}}
+		if known, ok := lock.file(file); ok && !b.Update && file.accepts(known.SHA256) {
+			i.Size, i.SHA256 = known.Size, known.SHA256
 		}
 		if i.SHA256 == "" {
-			if err := os.RemoveAll(filepath.Join(stage, f.Name)); err != nil {
+			if err := os.RemoveAll(filepath.Join(stage, file.Name)); err != nil {
 				return nil, err
 			}
 		} else if err := reuse(ctx, stage, []item{i}, b.Dir); err != nil {
@@ -135,12 +135,14 @@ func (b *Build) extra(ctx context.Context, c *fetch.Client, stage string) ([]ite
 		if err := c.Download(ctx, stage, []fetch.File{i.file()}, nil); err != nil {
 			return nil, err
 		}
-		data, err := os.ReadFile(filepath.Join(stage, f.Name))
-		if err != nil {
+		if i.SHA256, i.Size, err = digestFile(filepath.Join(stage, file.Name)); err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		i.Size, i.SHA256 = int64(len(data)), hex.EncodeToString(sum[:])
+		if strings.HasSuffix(file.Name, f.ending()) {
+			if i, err = f.describe(b, stage, i.Locked); err != nil {
+				return nil, fmt.Errorf("%s of repo_url_packages cannot be in the index, %w: have a package there that hosts can verify, or take it out", file.Name, err)
+			}
+		}
 		out = append(out, i)
 	}
 	return out, nil

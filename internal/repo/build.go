@@ -25,7 +25,7 @@ type Build struct {
 	Wants     []want.Package // with all that they need
 	Upstreams []Upstream
 	Base      bool   // packages come from the host's own repositories too
-	Files     []File // put in as they are
+	Files     []File // put in as they are, in place of packages of the same file name
 	Update    bool   // take the newest versions, not those that are there
 	PublicKey []byte // the deployment's, in armor
 
@@ -73,7 +73,7 @@ func (b *Build) Diff(ctx context.Context, h *resource.Host) (resource.Change, er
 	if old == nil {
 		c.Action, c.Reason = resource.Create, reason
 	} else {
-		for _, d := range Differences(old.packages(), locked(next.items)) {
+		for _, d := range Differences(old.packages(b.Files), locked(next.items)) {
 			c.Attrs = append(c.Attrs, resource.Attr{Name: d.Name, Old: d.Old, New: d.New})
 		}
 		if reason == "" && len(c.Attrs) == 0 {
@@ -129,6 +129,9 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if why := b.misfit(f, lock); why != "" {
+		return why, nil
+	}
 	if _, unseen, err := b.unknown(f); err != nil || len(unseen) > 0 {
 		return byHand + ": " + strings.Join(unseen, " "), err
 	}
@@ -139,6 +142,22 @@ func (b *Build) reason(h *resource.Host) (string, error) {
 		return "not signed with this deployment's key", nil
 	}
 	return "", nil
+}
+
+// misfit says which of Files the lock has not, or otherwise than it should be; "" if
+// all is well.
+func (b *Build) misfit(f format, lock *Lock) string {
+	for _, file := range b.Files {
+		switch have, ok := lock.file(file); {
+		case !ok:
+			return "lacks " + file.Name
+		case !file.accepts(have.SHA256):
+			return file.Name + " has not the SHA-256 that repo_url_packages says"
+		case have.Version == "" && strings.HasSuffix(file.Name, f.ending()):
+			return file.Name + " is not in the index"
+		}
+	}
+	return ""
 }
 
 // wants returns what a lock has of b: packages, and files under their names.
@@ -162,6 +181,7 @@ func (b *Build) resolved(ctx context.Context, h *resource.Host) (*set, error) {
 		if err != nil {
 			return nil, err
 		}
+		next.items = slices.DeleteFunc(next.items, func(i item) bool { return b.puts(i.File) })
 		if next.given, err = b.givenByHand(f, next); err != nil {
 			return nil, err
 		}
@@ -173,6 +193,11 @@ func (b *Build) resolved(ctx context.Context, h *resource.Host) (*set, error) {
 		return nil, err
 	}
 	return v.(*set), nil
+}
+
+// puts reports whether a file of that name comes from its own URL.
+func (b *Build) puts(name string) bool {
+	return slices.ContainsFunc(b.Files, func(f File) bool { return f.Name == name })
 }
 
 // chosen resolves what is wanted: from what is there if that will do, and no newer

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -42,8 +41,7 @@ func (b *Build) unknown(f format) (all, unseen []string, err error) {
 			continue
 		}
 		origin, seen := origins[name]
-		asked := slices.ContainsFunc(b.Files, func(f File) bool { return f.Name == name })
-		if seen && origin != byHand || asked {
+		if seen && origin != byHand || b.puts(name) {
 			continue
 		}
 		all = append(all, name)
@@ -78,7 +76,7 @@ func (b *Build) givenByHand(f format, next *set) (given, error) {
 			continue
 		}
 		file := Locked{Name: name, File: name, Size: size, SHA256: sum, Origin: byHand}
-		one, err := f.describe(b, file)
+		one, err := f.describe(b, b.Dir, file)
 		if err != nil {
 			one = item{Locked: file}
 			out.bare = append(out.bare, fmt.Sprintf("%s (%v)", name, err))

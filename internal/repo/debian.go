@@ -218,8 +218,8 @@ func (d debian) caches() []string { return []string{"/var/cache/apt/archives"} }
 
 func (d debian) ending() string { return ".deb" }
 
-func (d debian) describe(b *Build, file Locked) (item, error) {
-	text, err := deb.DescribeFile(filepath.Join(b.Dir, file.File))
+func (d debian) describe(_ *Build, dir string, file Locked) (item, error) {
+	text, err := deb.DescribeFile(filepath.Join(dir, file.File))
 	if err != nil {
 		return item{}, errors.New("it is no package")
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"pigsty/internal/repo/fetch"
 	"pigsty/internal/repo/want"
 	"pigsty/internal/resource"
 )
@@ -134,15 +135,28 @@ func leftOutBefore(dir string, wants []want.Package) bool {
 	return err == nil && lock != nil && !slices.ContainsFunc(wants, func(w want.Package) bool { return !slices.Contains(lock.LeftOut, w.String()) })
 }
 
-// packages returns those that were resolved, without files that are put in as they are.
-func (l *Lock) packages() []Locked {
+// packages returns those that were resolved, without files, those of given among them,
+// that are put in as they are.
+func (l *Lock) packages(given []File) []Locked {
 	var out []Locked
 	for _, p := range l.Packages {
-		if p.Version != "" {
+		if p.Version != "" && !slices.ContainsFunc(given, func(f File) bool { return f.Name == p.File }) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// file returns what l has of a file that is put in as it is; l may be nil.
+func (l *Lock) file(f File) (Locked, bool) {
+	if l == nil {
+		return Locked{}, false
+	}
+	at := slices.IndexFunc(l.Packages, func(p Locked) bool { return p.File == f.Name && p.Origin == fetch.Shown(f.URL) })
+	if at < 0 {
+		return Locked{}, false
+	}
+	return l.Packages[at], true
 }
 
 // lacks returns what of wants the lock's build was not asked for.

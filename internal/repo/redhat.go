@@ -161,7 +161,7 @@ func (r redhat) ending() string { return ".rpm" }
 
 // describe takes what the deployment has signed, an upstream of packages that are
 // there, or whom the host trusts.
-func (r redhat) describe(b *Build, file Locked) (item, error) {
+func (r redhat) describe(b *Build, dir string, file Locked) (item, error) {
 	ring := &pgp.Keyring{}
 	if err := ring.Add(b.PublicKey); err != nil {
 		return item{}, err
@@ -172,7 +172,7 @@ func (r redhat) describe(b *Build, file Locked) (item, error) {
 			_ = ring.Add(keys) // others may do
 		}
 	}
-	f, _, err := rpm.OpenFile(filepath.Join(b.Dir, file.File), file.File, file.SHA256, ring)
+	f, _, err := rpm.OpenFile(filepath.Join(dir, file.File), file.File, file.SHA256, ring)
 	if err != nil {
 		return item{}, errors.New("no key that is known has signed it")
 	}
@@ -187,7 +187,7 @@ func (r redhat) write(dir string, items []item, sign signer) error {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for n, i := range items {
 		if i.keys == nil {
-			continue // put in as it is
+			continue // no package, or one that clients could not make sure of
 		}
 		group.Go(func() error {
 			var err error

@@ -35,8 +35,15 @@ type Upstream struct {
 	Key  string // file, https URL or the keys in armor; empty for the host's own keys
 }
 
-// File is something that is put into the repository as it is found at its URL.
-type File struct{ Name, URL string }
+// File is something that is put into the repository as it is found at its URL. A
+// package of the repository's kind goes into the index.
+type File struct {
+	Name, URL string
+	SHA256    string // in hex; empty if it is not known
+}
+
+// accepts reports whether what has the given digest is f, as far as is known.
+func (f File) accepts(sum string) bool { return f.SHA256 == "" || f.SHA256 == sum }
 
 // item is a file of the repository to be.
 type item struct {
@@ -74,9 +81,9 @@ type format interface {
 	caches() []string
 	// ending is what the names of package files end in.
 	ending() string
-	// describe returns the package in a file of b that somebody put there; an
+	// describe returns the package in a file of dir that no upstream describes; an
 	// error if clients could not make sure of it.
-	describe(b *Build, file Locked) (item, error)
+	describe(b *Build, dir string, file Locked) (item, error)
 	// write makes the index of items in dir, which has their files, and verifies
 	// packages that are signed themselves. sign returns the signature of its
 	// argument, around it if clear is set.

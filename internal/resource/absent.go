@@ -57,7 +57,7 @@ func (a *Absent) left(h *Host, info FileInfo) (bool, error) {
 	}
 	names, err := h.Files.List(a.Path)
 	for _, name := range names {
-		if c, going := h.Pending("absent " + path.Join(a.Path, name)); !going || c.Action != Remove {
+		if !h.goes(path.Join(a.Path, name)) {
 			return true, nil
 		}
 	}

@@ -5,6 +5,6 @@ func All() []Resource {
 	return []Resource{
 		&Absent{}, &AddressFree{}, &Aside{}, &AuthorizedKeys{}, &Cert{}, &CertReport{}, &Certbot{}, &Condition{}, &Dir{}, &File{}, &Firewall{}, &Group{}, &HandBack{}, &Hostname{}, &Htpasswd{}, &Impossible{}, &KernelArguments{}, &KernelModule{},
 		&Lines{}, &Link{}, &Membership{}, &Original{}, &PackageIndex{}, &Packages{}, &PackagesAbsent{}, &Prune{}, &Reserve{}, &RouterFree{}, &SELinux{}, &SELinuxBoolean{}, &SSHCert{}, &SSHKey{}, &SwapOff{}, &Sysctl{},
-		&Timezone{}, &Trust{}, &TunedProfile{}, &Unit{}, &UnitAbsent{}, &UnitReport{}, &User{}, &Venv{},
+		&Timezone{}, &Trust{}, &TunedFormer{}, &TunedProfile{}, &Unit{}, &UnitAbsent{}, &UnitReport{}, &User{}, &Venv{},
 	}
 }

@@ -21,6 +21,9 @@ type Aside struct {
 	To     string
 	Header string // the first line of files that are ours
 	Back   bool
+	// Rescue has files come back only where none of others is left, so that they are
+	// missed.
+	Rescue bool
 }
 
 var (
@@ -89,6 +92,9 @@ func (a *Aside) moves(h *Host) ([]movedFile, error) {
 	if a.Header == "" {
 		return nil, fmt.Errorf("aside %s: no header tells our files from others", a.Dir)
 	}
+	if spared, err := a.spared(h); err != nil || spared {
+		return nil, err
+	}
 	var out []movedFile
 	for _, file := range a.places(h) {
 		kept := path.Join(a.To, path.Base(file))
@@ -117,6 +123,25 @@ func (a *Aside) moves(h *Host) ([]movedFile, error) {
 		out = append(out, movedFile{from, to})
 	}
 	return out, nil
+}
+
+// spared reports whether files of others are left where Rescue looks for them.
+func (a *Aside) spared(h *Host) (bool, error) {
+	if !a.Rescue {
+		return false, nil
+	}
+	where := *a
+	where.Back = false
+	for _, file := range where.places(h) {
+		ours, err := a.ours(h, file)
+		if err != nil {
+			return false, err
+		}
+		if !ours && exists(h, file) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // places returns where files are, or were.

@@ -43,3 +43,22 @@ func TestAside(t *testing.T) {
 		t.Error("the empty directory stays")
 	}
 }
+
+// Files come back where the host would be left with ours alone, which go.
+func TestAsideRescue(t *testing.T) {
+	h := resourcetest.New()
+	const dir, list, kept = "/etc/apt/sources.list.d", "/etc/apt/sources.list", "/etc/apt/backup"
+	a := &resource.Aside{Dir: dir, Globs: []string{"*.list", "*.sources"}, Files: []string{list}, To: kept, Header: "# ours", Back: true, Rescue: true}
+	h.Disk.Put(kept+"/sources.list", "theirs")
+	h.Disk.Put(kept+"/debian.sources", "theirs too")
+	h.Disk.Put(dir+"/local.list", "# ours\ndeb x")
+	h.Disk.Put(dir+"/old.list.save", "not read")
+	h.Disk.Put(list, "by somebody meanwhile")
+	run(t, h, a,
+		step{"another is left", nil, "", ""},
+		step{"ours are left", func(h *resourcetest.Host) { _ = h.Disk.Remove(list) }, "change: what was there before comes back\n" +
+			"sources.list: /etc/apt/backup/sources.list → /etc/apt/sources.list\n" +
+			"debian.sources: /etc/apt/backup/debian.sources → /etc/apt/sources.list.d/debian.sources", ""},
+		step{"again", nil, "", ""})
+	expect(t, "ours", h.Disk.Text(dir+"/local.list"), "# ours\ndeb x")
+}

@@ -182,9 +182,9 @@ func TestAbsent(t *testing.T) {
 	empty := &resource.Absent{Path: "/etc/app.d", Empty: true}
 	run(t, h, empty, step{"no directory", nil, "", ""},
 		step{"of others, too", func(h *resourcetest.Host) { h.Disk.Put("/etc/app.d/a", "x"); h.Disk.Put("/etc/app.d/b", "x") }, "", ""})
-	h.SetPending("absent /etc/app.d/a", resource.Change{Action: resource.Remove})
+	h.SetPending("absent /etc/app.d/a", resource.Change{Action: resource.Remove, Paths: []string{"/etc/app.d/a"}})
 	run(t, h, empty, step{"one stays", nil, "", ""})
-	h.SetPending("absent /etc/app.d/b", resource.Change{Action: resource.Remove})
+	h.SetPending("prune /etc/app.d/*", resource.Change{Action: resource.Remove, Paths: []string{"/etc/app.d/b"}})
 	if c, err := empty.Diff(ctx, h.Host); err != nil || c.Action != resource.Remove {
 		t.Errorf("what is in it goes: %v %v", c, err)
 	}
@@ -203,8 +203,11 @@ func TestPrune(t *testing.T) {
 			h.Disk.Put("/etc/haproxy/svc-a.cfg", "# pigsty\na")
 			h.Disk.Put("/etc/haproxy/svc-b.cfg", "# pigsty\nb")
 			h.Disk.Put("/etc/haproxy/svc-c.cfg", "theirs\n# pigsty\n")
+			h.Disk.Put("/etc/haproxy/svc-d.cfg", "# pigsty: of x\n")
 			h.Disk.Put("/etc/haproxy/other.cfg", "# pigsty\n")
-		}, "remove: no longer in the inventory\nsvc-a.cfg: present → ", ""})
+		}, "remove: no longer in the inventory\nsvc-a.cfg: present → ", ""},
+		step{"those that begin alike", func(*resourcetest.Host) { p.Begins = "# pigsty: of " },
+			"remove: no longer in the inventory\nsvc-d.cfg: present → ", ""})
 	list, _ := h.Disk.List("/etc/haproxy")
 	expect(t, "left", strings.Join(list, " "), "other.cfg svc-b.cfg svc-c.cfg")
 	run(t, h, &resource.Prune{Dir: "/etc"}, step{"no header", nil, "", "no header"})

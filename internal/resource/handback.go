@@ -16,7 +16,7 @@ type HandBack struct {
 	Unit   string
 	Config string   // what the unit reads
 	Header string   // the first line of a Config that is ours
-	Trees  []string // directories of ours
+	Trees  []string // directories of ours, and files such as one of the unit's own
 	// Packages are removed where nobody had the service, if it was us who
 	// installed them.
 	Packages []string
@@ -43,11 +43,15 @@ func (b *HandBack) Requires() []string {
 type handover struct {
 	st     UnitState
 	theirs bool     // somebody ran the service before us
+	boot   bool     // and it started at boot
 	config bool     // ours is still there
 	loaded bool     // the unit has read ours, as far as we remember
-	trees  []string // that are there
+	trees  []tree   // that are there
 	added  []string // packages of ours
 }
+
+// tree is a directory or a file of ours.
+type tree struct{ kind, path string }
 
 // Diff is empty where nothing of ours is left.
 func (b *HandBack) Diff(ctx context.Context, h *Host) (Change, error) {
@@ -75,9 +79,9 @@ func (b *HandBack) Diff(ctx context.Context, h *Host) (Change, error) {
 	if o.config {
 		c.Paths = append(c.Paths, b.Config)
 	}
-	for _, tree := range o.trees {
-		differ("directory", tree, "")
-		c.Paths = append(c.Paths, tree)
+	for _, t := range o.trees {
+		differ(t.kind, t.path, "")
+		c.Paths = append(c.Paths, t.path)
 	}
 	return c, nil
 }
@@ -89,27 +93,34 @@ func (b *HandBack) Apply(ctx context.Context, h *Host) error {
 	if err != nil {
 		return err
 	}
-	unit := Unit{Name: b.Unit, Enabled: o.theirs, Running: o.theirs}
-	if !o.theirs {
-		if isUp(o.st) {
-			if err := h.Units.Stop(ctx, b.Unit); err != nil {
-				return unit.failure(ctx, h, "stop", err)
-			}
-		}
-		if o.st.Load != "not-found" {
-			if err := unit.enable(ctx, h, o.st); err != nil {
-				return err
-			}
+	unit := Unit{Name: b.Unit, Enabled: o.boot, Running: o.theirs}
+	if !o.theirs && isUp(o.st) {
+		if err := h.Units.Stop(ctx, b.Unit); err != nil {
+			return unit.failure(ctx, h, "stop", err)
 		}
 	}
-	for _, tree := range o.trees {
-		if err := (&Absent{Path: tree, Tree: true}).Apply(ctx, h); err != nil {
+	// Before a unit file of ours goes, which links may lead to.
+	if o.st.Load != "not-found" && !o.boot {
+		if err := unit.enable(ctx, h, o.st); err != nil {
+			return err
+		}
+	}
+	for _, t := range o.trees {
+		if err := (&Absent{Path: t.path, Tree: true}).Apply(ctx, h); err != nil {
 			return err
 		}
 	}
 	if o.config {
 		if err := (&Original{Path: b.Config, Header: b.Header}).Apply(ctx, h); err != nil {
 			return err
+		}
+	}
+	if o.st, err = h.Units.Show(ctx, b.Unit); err != nil {
+		return err
+	}
+	if o.st.Stale { // by a unit file that went
+		if err := h.Units.DaemonReload(ctx); err != nil {
+			return fmt.Errorf("have systemd read its unit files: %w", err)
 		}
 	}
 	switch {
@@ -143,11 +154,20 @@ func (b *HandBack) observe(ctx context.Context, h *Host) (o handover, err error)
 	}
 	first, _, _ := strings.Cut(string(data), "\n")
 	o.config = err == nil && first == b.Header
-	// A configuration that came with the package, of a service that nobody ran, is nobody's.
-	o.theirs = !last.Started && (err == nil && !o.config || exists(h, b.Config+originalSuffix))
-	for _, tree := range b.Trees {
-		if exists(h, tree) {
-			o.trees = append(o.trees, tree)
+	// A configuration that came with the package, of a service that nobody ran, is nobody's;
+	// nor is that of one which does not run and which we have not come to start.
+	o.theirs = !last.Started && (known || isUp(o.st)) && (err == nil && !o.config || exists(h, b.Config+originalSuffix))
+	o.boot = o.theirs && !last.Disabled
+	for _, p := range b.Trees {
+		info, err := h.Files.Stat(p)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return o, err
+		case info.Mode.IsDir():
+			o.trees = append(o.trees, tree{"directory", p})
+		default:
+			o.trees = append(o.trees, tree{"file", p})
 		}
 	}
 	installed, err := h.Packages.Installed(b.Packages...)

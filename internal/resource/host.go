@@ -79,6 +79,18 @@ func (h *Host) pendingPath(prefix string) (string, bool) {
 	return best, best != ""
 }
 
+// goes reports whether a pending change of this pass removes path.
+func (h *Host) goes(path string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.pending {
+		if c.Action == Remove && slices.Contains(c.Paths, path) {
+			return true
+		}
+	}
+	return false
+}
+
 // pendingKind reports whether a resource whose key begins with prefix is about to change.
 func (h *Host) pendingKind(prefix string) bool {
 	h.mu.Lock()

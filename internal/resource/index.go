@@ -53,6 +53,7 @@ func (*PackageIndex) Apply(ctx context.Context, h *Host) error { return h.Packag
 type PackagesAbsent struct {
 	Names  []string
 	Impact Impact // of removing them
+	Ours   bool   // only those that it was us who installed
 }
 
 var _ Resource = (*PackagesAbsent)(nil)
@@ -63,14 +64,15 @@ func (p *PackagesAbsent) Key() string { return "packages absent " + strings.Join
 // Diff names the packages that are installed.
 func (p *PackagesAbsent) Diff(_ context.Context, h *Host) (Change, error) {
 	installed, err := h.Packages.Installed(p.Names...)
-	if err != nil || len(installed) == 0 {
+	if err != nil {
 		return Change{}, err
 	}
-	c := Change{Action: Remove, Reason: "no longer wanted", Impact: p.Impact}
-	for _, name := range p.Names {
-		if version, ok := installed[name]; ok {
-			c.Attrs = append(c.Attrs, Attr{Name: name, Old: version})
-		}
+	var c Change
+	for _, name := range p.unwanted(h, installed) {
+		c.Attrs = append(c.Attrs, Attr{Name: name, Old: installed[name]})
+	}
+	if len(c.Attrs) > 0 {
+		c.Action, c.Reason, c.Impact = Remove, "no longer wanted", p.Impact
 	}
 	return c, nil
 }
@@ -81,9 +83,21 @@ func (p *PackagesAbsent) Apply(ctx context.Context, h *Host) error {
 	if err != nil {
 		return err
 	}
-	gone := slices.DeleteFunc(slices.Clone(p.Names), func(n string) bool { _, ok := installed[n]; return !ok })
+	gone := p.unwanted(h, installed)
 	if len(gone) == 0 {
 		return nil
 	}
-	return h.Packages.Remove(ctx, gone...)
+	if err := h.Packages.Remove(ctx, gone...); err != nil {
+		return err
+	}
+	h.Manifest.SetAdded(false, gone...)
+	return nil
+}
+
+// unwanted returns those of the names that are installed and have to go.
+func (p *PackagesAbsent) unwanted(h *Host, installed map[string]string) []string {
+	return slices.DeleteFunc(slices.Clone(p.Names), func(name string) bool {
+		_, ok := installed[name]
+		return !ok || p.Ours && !h.Manifest.Added(name)
+	})
 }

@@ -27,13 +27,15 @@ type Manifest struct {
 	files   map[string]string
 	units   map[string]Loaded
 	added   map[string]bool
+	former  map[string]string
 }
 
 // Loaded is what a unit had read when it was last started or reloaded by us.
 type Loaded struct {
-	Invocation string            `json:"invocation"`        // of the unit, see UnitState
-	Digests    map[string]string `json:"digests"`           // of each trigger: a file, or a tree whose name ends in "/"
-	Started    bool              `json:"started,omitempty"` // it did not run before we came
+	Invocation string            `json:"invocation"`         // of the unit, see UnitState
+	Digests    map[string]string `json:"digests"`            // of each trigger: a file, or a tree whose name ends in "/"
+	Started    bool              `json:"started,omitempty"`  // it did not run before we came
+	Disabled   bool              `json:"disabled,omitempty"` // it did not start at boot before we came
 }
 
 // manifest is the file's form.
@@ -42,6 +44,7 @@ type manifest struct {
 	Files   map[string]string `json:"files"`
 	Units   map[string]Loaded `json:"units"`
 	Added   map[string]bool   `json:"packages,omitempty"` // that were not installed before we came
+	Former  map[string]string `json:"former,omitempty"`   // settings as they were before we came
 }
 
 // LoadManifest reads the host's manifest. One that is missing, or that cannot
@@ -57,7 +60,7 @@ func LoadManifest(files Files) (*Manifest, error) {
 	}
 	var f manifest
 	if json.Unmarshal(data, &f) == nil && f.Version == 1 {
-		m.files, m.units, m.added = f.Files, f.Units, f.Added
+		m.files, m.units, m.added, m.former = f.Files, f.Units, f.Added, f.Former
 	}
 	return m, nil
 }
@@ -129,7 +132,7 @@ func (m *Manifest) SetUnit(name string, l Loaded) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if have, ok := m.units[name]; ok && have.Invocation == l.Invocation && have.Started == l.Started && maps.Equal(have.Digests, l.Digests) {
+	if have, ok := m.units[name]; ok && have.Invocation == l.Invocation && have.Started == l.Started && have.Disabled == l.Disabled && maps.Equal(have.Digests, l.Digests) {
 		return
 	}
 	if m.units == nil {
@@ -184,6 +187,48 @@ func (m *Manifest) SetAdded(added bool, names ...string) {
 	}
 }
 
+// Former returns what the setting called name was before we changed it, as far
+// as that is known.
+func (m *Manifest) Former(name string) (value string, ok bool) {
+	if m == nil {
+		return "", false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok = m.former[name]
+	return value, ok
+}
+
+// SetFormer remembers what the setting called name is before we change it for
+// the first time.
+func (m *Manifest) SetFormer(name, value string) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.former[name]; ok {
+		return
+	}
+	if m.former == nil {
+		m.former = map[string]string{}
+	}
+	m.former[name], m.changed = value, true
+}
+
+// ForgetFormer drops the setting called name, which is as it was.
+func (m *Manifest) ForgetFormer(name string) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.former[name]; ok {
+		delete(m.former, name)
+		m.changed = true
+	}
+}
+
 // Save writes the manifest if anything in it changed since it was loaded or
 // saved. Only root may read it: the hash of a short secret gives it away.
 func (m *Manifest) Save(files Files) error {
@@ -198,7 +243,7 @@ func (m *Manifest) Save(files Files) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetIndent("", " ")
-	if err := enc.Encode(manifest{Version: 1, Files: m.files, Units: m.units, Added: m.added}); err != nil {
+	if err := enc.Encode(manifest{Version: 1, Files: m.files, Units: m.units, Added: m.added, Former: m.former}); err != nil {
 		return err
 	}
 	if err := files.Mkdir(path.Dir(ManifestPath), 0o755, Owner{}); err != nil {

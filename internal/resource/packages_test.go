@@ -45,6 +45,13 @@ func TestPackages(t *testing.T) {
 		step{"two versions", nil, "", "package patroni is wanted in two versions: 4.0 and 3 (wanted by x)"})
 
 	run(t, h, &resource.PackagesAbsent{Names: []string{"patroni", "kafka"}}, step{"remove", nil, "remove: no longer wanted\npatroni: 4.0-1 → ", ""})
+	if h.Manifest.Added("patroni") {
+		t.Error("a package that is gone is still remembered as ours")
+	}
+	h.Apt.Have["patroni"] = "4.0-1"
+	run(t, h, &resource.PackagesAbsent{Names: []string{"patroni"}, Ours: true}, step{"of others", nil, "", ""})
+	h.Manifest.SetAdded(true, "patroni")
+	run(t, h, &resource.PackagesAbsent{Names: []string{"patroni"}, Ours: true}, step{"ours", nil, "remove: no longer wanted\npatroni: 4.0-1 → ", ""})
 }
 
 func TestPackagesOptional(t *testing.T) {

@@ -16,6 +16,7 @@ type Prune struct {
 	Dir    string
 	Glob   string   // of names in Dir, as path.Match takes it
 	Header string   // the first line of files that are ours; others are left alone
+	Begins string   // how that line may begin instead, where many do alike; "" for none
 	Keep   []string // names that stay
 	Any    bool     // files of others go too
 }
@@ -92,7 +93,8 @@ func (p *Prune) stray(h *Host) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if first, _, _ := strings.Cut(string(data), "\n"); p.Any || first == p.Header {
+		first, _, _ := strings.Cut(string(data), "\n")
+		if p.Any || first == p.Header || p.Begins != "" && strings.HasPrefix(first, p.Begins) {
 			out = append(out, file)
 		}
 	}

@@ -82,6 +82,51 @@ func TestTunedProfile(t *testing.T) {
 	run(t, h, &resource.TunedProfile{Name: "olap"}, step{"container", nil, "skipped: a container shares its kernel, which is what tuned sets", ""})
 }
 
+// TestTunedFormer gives a host the profile back that it had, in each state that
+// tuned may have been in.
+func TestTunedFormer(t *testing.T) {
+	const active, mode = "/etc/tuned/active_profile", "/etc/tuned/profile_mode"
+	ours := &resource.TunedFormer{Ours: []string{"oltp", "olap"}}
+	for _, c := range []struct {
+		name, active, mode string
+		runs               bool // tuned, when it is given back
+		want, call, left   string
+	}{
+		{"chosen by somebody", "theirs", "manual", true, "profile: oltp → theirs", "tuned-adm profile theirs", "theirs\n"},
+		{"chosen by tuned", "virtual-guest", "auto", true, "profile: oltp → tuned's own choice", "tuned-adm auto_profile", "auto_profile\n"},
+		{"chosen by somebody, and tuned is down", "theirs", "", false, "profile: oltp → theirs", "", "theirs\n"},
+		{"none", "", "", false, "profile: oltp → tuned's own choice", "", ""},
+		{"ours, of a manifest that was lost", "olap", "manual", true, "profile: oltp → tuned's own choice", "tuned-adm auto_profile", "auto_profile\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := resourcetest.New()
+			kernel(h)
+			for file, text := range map[string]string{active: c.active, mode: c.mode} {
+				if text != "" {
+					h.Disk.Put(file, text+"\n")
+				}
+			}
+			if _, _, err := h.Converge(ctx, &resource.TunedProfile{Name: "oltp"}); err != nil {
+				t.Fatal(err)
+			}
+			if c.runs {
+				h.Systemd.Set("tuned.service", resource.UnitState{Active: "active", Enabled: true})
+			}
+			before := len(h.Shell.Ran())
+			run(t, h, ours, step{"given back", nil, "change: what was there before comes back\n" + c.want, ""}, step{"again", nil, "", ""})
+			var calls []string
+			for _, c := range h.Shell.Ran()[before:] {
+				calls = append(calls, strings.Join(c.Args, " "))
+			}
+			expect(t, "calls", strings.Join(calls, "; "), c.call)
+			expect(t, "profile", h.Disk.Text(active), c.left)
+			if _, known := h.Manifest.Former("tuned profile"); known {
+				t.Error("the former profile is still remembered")
+			}
+		})
+	}
+}
+
 func TestHostname(t *testing.T) {
 	h := resourcetest.New()
 	kernel(h)

@@ -168,6 +168,7 @@ func (u *Unit) Apply(ctx context.Context, h *Host) error {
 		}
 		return fmt.Errorf("unit %s does not exist on this host: no package or file of the plan brings it", u.Name)
 	}
+	atBoot := st.Enabled
 	if err := u.enable(ctx, h, st); err != nil {
 		return err
 	}
@@ -223,9 +224,11 @@ func (u *Unit) Apply(ctx context.Context, h *Host) error {
 	if st, err = h.Units.Show(ctx, u.Name); err != nil {
 		return err
 	}
-	if len(digests) > 0 {
-		last, known := h.Manifest.Unit(u.Name)
-		h.Manifest.SetUnit(u.Name, Loaded{Invocation: st.Invocation, Digests: digests, Started: last.Started || !known && !running})
+	last, known := h.Manifest.Unit(u.Name)
+	now := Loaded{Invocation: st.Invocation, Digests: digests,
+		Started: last.Started || !known && !running, Disabled: last.Disabled || !known && !atBoot}
+	if len(digests) > 0 || now.Started {
+		h.Manifest.SetUnit(u.Name, now)
 	}
 	return nil
 }

@@ -142,6 +142,19 @@ func TestUnitPending(t *testing.T) {
 	expectPlan("reload: /etc/systemd/system/app.service.d/x.conf changes")
 }
 
+// TestUnitAbsentOurs checks that a unit is taken away only from whom it was us who
+// gave it.
+func TestUnitAbsentOurs(t *testing.T) {
+	h := resourcetest.New()
+	absent, unit := &resource.UnitAbsent{Name: "app.service", Ours: true}, &resource.Unit{Name: "app.service", Enabled: true, Running: true}
+	h.Systemd.Set("app.service", resource.UnitState{Active: "active", Enabled: true})
+	run(t, h, unit, step{"it ran before", nil, "", ""})
+	run(t, h, absent, step{"of others", nil, "", ""})
+	h.Systemd.Set("app.service", resource.UnitState{})
+	run(t, h, unit, step{"started", nil, "change: the unit is inactive\nenabled: no → yes\nrunning: no → yes", ""})
+	run(t, h, absent, step{"ours", nil, "remove: no longer wanted (restart)\nenabled: yes → no\nrunning: yes → no", ""})
+}
+
 func TestUnitStopped(t *testing.T) {
 	h := resourcetest.New()
 	h.Systemd.Set("app.service", resource.UnitState{Active: "active", Enabled: true})

@@ -6,6 +6,7 @@ import "context"
 type UnitAbsent struct {
 	Name   string
 	Impact Impact // of stopping it; 0 means ImpactRestart
+	Ours   bool   // only if it did not run before we came; others want it then
 }
 
 var _ Resource = (*UnitAbsent)(nil)
@@ -15,6 +16,9 @@ func (u *UnitAbsent) Key() string { return "unit absent " + u.Name }
 
 // Diff compares enabled and running.
 func (u *UnitAbsent) Diff(ctx context.Context, h *Host) (Change, error) {
+	if u.Ours && !u.started(h) {
+		return Change{}, nil
+	}
 	st, err := h.Units.Show(ctx, u.Name)
 	if err != nil {
 		return Change{}, err
@@ -50,6 +54,12 @@ func (u *UnitAbsent) Apply(ctx context.Context, h *Host) error {
 	}
 	h.Manifest.ForgetUnit(u.Name)
 	return unit.enable(ctx, h, st)
+}
+
+// started reports whether it was us who first started the unit, as far as we remember.
+func (u *UnitAbsent) started(h *Host) bool {
+	last, _ := h.Manifest.Unit(u.Name)
+	return last.Started
 }
 
 // isUp reports whether there is anything to stop: a unit that keeps failing to start, too.

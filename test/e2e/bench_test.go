@@ -54,7 +54,7 @@ func TestBench(t *testing.T) {
 	w.inventory(t, variant(map[string]string{"HBA": "{ user: app, db: all, addr: 192.0.2.0/24, auth: ssl, order: 700 }"}))
 	report("one HBA rule added", w.must(t, "pgsql-hba", "pg-test").took, empty, "the same")
 
-	w.inventory(t, variant(nil)+oneInfra, "repo_enabled: false")
+	w.inventory(t, variant(nil)+oneInfra)
 	w.must(t, "deploy")
 	idle = best(5, func() time.Duration { return w.must(t, "deploy").took })
 	report("nothing to do, 4 hosts, one of them with INFRA", idle, empty, "the same")
@@ -107,36 +107,57 @@ infra:
   hosts: { NET.10: { infra_seq: 1 } }
 `
 
-// TestBenchDeploy compares everything on one bare host with plain shell that
-// installs and starts the same on another.
-func TestBenchDeploy(t *testing.T) {
-	if os.Getenv("PIGSTY_BENCH") == "" {
-		t.Skip("run it with `make bench`")
-	}
-	w := newBareWorld(t, "10.10.44.0/24", 10, 11)
-	w.inventory(t, `
+// oneHost is everything on one host, from the deployment's own repository alone: no
+// mirror that is near or far decides how long packages take.
+const oneHost = `
 etcd:
-  hosts: { NET.10: { etcd_seq: 1 } }
+  hosts: { NET.HOST: { etcd_seq: 1 } }
   vars: { etcd_cluster: etcd }
 pg-meta:
-  hosts: { NET.10: { pg_seq: 1, pg_role: primary } }
+  hosts: { NET.HOST: { pg_seq: 1, pg_role: primary } }
   vars:
     pg_cluster: pg-meta
     pg_users: [ { name: dbuser_meta, password: Meta.Test, pgbouncer: true, roles: [dbrole_admin] } ]
     pg_databases: [ { name: meta, owner: dbuser_meta } ]
-`+oneInfra, "repo_enabled: false")
-	args := append([]string{w.box.ConfigPath(), w.addr(11)}, w.packages(t)...)
+infra:
+  hosts: { NET.HOST: { infra_seq: 1 } }
+  vars: { node_repo_remove: true }
+`
+
+// TestBenchDeploy compares everything on one bare host with plain shell that
+// installs and starts the same on another. Both have the deployment's repository
+// from a third, where it was built.
+func TestBenchDeploy(t *testing.T) {
+	if os.Getenv("PIGSTY_BENCH") == "" {
+		t.Skip("run it with `make bench`")
+	}
+	w := newBareWorld(t, "10.10.44.0/24", 10, 11, 12)
+	w.inventory(t, strings.ReplaceAll(oneHost, "HOST", "12"), "admin_ip: "+w.addr(12))
+	w.must(t, "infra", "-t", "repo")
+	w.slowly(t, 12, "$(ls -t /var/lib/pigsty/agent/* | head -n 1) repo pack /root/pkg.tgz")
+	pkg := filepath.Join(t.TempDir(), "pkg.tgz")
+	if out, err := exec.Command("scp", "-q", "-F", w.box.ConfigPath(), w.addr(12)+":/root/pkg.tgz", pkg).CombinedOutput(); err != nil {
+		t.Fatalf("copy the repository: %v\n%s", err, out)
+	}
+	for n := byte(10); n <= 11; n++ {
+		w.copyTo(t, n, pkg)
+		w.slowly(t, n, "cd /tmp && tar xzf pkg.tgz bin/pigsty && bin/pigsty repo unpack pkg.tgz && rm -r pkg.tgz bin")
+	}
+	w.inventory(t, strings.ReplaceAll(oneHost, "HOST", "10"))
+	// Which packages the repository lacks is known once the host has read its index.
+	others := w.packages(t, "-e", "repo_enabled=false", "-e", "node_repo_remove=false")
+	args := append([]string{w.box.ConfigPath(), w.addr(11)}, others...)
 	floor := w.shell(t, "floor_deploy.sh", args, nil)
 	took := w.must(t, "deploy").took
-	fmt.Printf("| one bare host with infra, node, etcd and pgsql | %.2f s | %.2f s (plain shell) | %.2f |\n", took.Seconds(), floor.Seconds(), took.Seconds()/floor.Seconds())
+	fmt.Printf("| one bare host with infra, node, etcd and pgsql, from a built repository | %.2f s | %.2f s (plain shell) | %.2f |\n", took.Seconds(), floor.Seconds(), took.Seconds()/floor.Seconds())
 	w.settled(t)
 }
 
 // packages are those that a deployment would install.
-func (w *world) packages(t *testing.T) []string {
+func (w *world) packages(t *testing.T, args ...string) []string {
 	t.Helper()
 	var names []string
-	for line := range strings.Lines(w.must(t, "plan", "--json").out) {
+	for line := range strings.Lines(w.must(t, append([]string{"plan", "--json"}, args...)...).out) {
 		var step struct {
 			Step   string
 			Change struct{ Attrs []struct{ Name string } }

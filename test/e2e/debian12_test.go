@@ -71,6 +71,9 @@ func olderInfra(t *testing.T, w *world) {
 		}
 		return nil
 	})
+	if out := w.on(t, 10, "psql -AtXc 'SELECT NOT pg_is_in_recovery()' service=pg-test && patronictl -c /infra/conf/patronictl.yml list pg-test"); !strings.HasPrefix(out, "t\n") || !strings.Contains(out, "Leader") {
+		t.Errorf("from the infra node the cluster is\n%s", out)
+	}
 	names := "/infra/targets/pgsql/pg-test-2.yml /etc/dnsmasq.d/pigsty/pg-test-2"
 	w.on(t, 10, "ls "+names)
 	w.must(t, "pgsql-rm", "pg-test", w.addr(12), "--yes", "pg-test-2")

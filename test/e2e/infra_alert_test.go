@@ -125,7 +125,7 @@ func (e *ear) nodeLost(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	e.fire(t, w, 11, "TestAlone")
-	if page := w.get(t, w.browser(t, 11), "https://i.pigsty/", 200); !strings.Contains(page, "Alert Rules") {
+	if page := w.get(t, w.namedBy(t, 11), "https://i.pigsty/", 200); !strings.Contains(page, "Alert Rules") {
 		t.Errorf("the page is\n%s", page)
 	}
 	if got := w.lookup(11, "meta-1"); got != w.addr(10) {
@@ -143,13 +143,41 @@ func (e *ear) nodeLost(t *testing.T, w *world) {
 	}
 	e.wait(t, "TestAlone")
 
-	if err := w.box.Start(t.Context(), w.addr(10)); err != nil {
-		t.Fatal(err)
-	}
+	powerOn(t, w, 10)
+	eventually(t, 2*time.Minute, "its metrics are there again", func() error { return w.answers(8428) })
 	infraMetrics(t, w)
 	after, err := w.ask(10, known, "ins")
 	if err != nil || number(after["vmetrics-1"]) < number(before["vmetrics-1"])-3 { // what was not on disk yet, 5 s of it
 		t.Errorf("%v before, %v after: %v", before, after, err)
 	}
+	w.settled(t)
+}
+
+// infraReceivers has amtool look at receivers of other kinds: what it refuses does
+// not take the place of what works.
+func infraReceivers(t *testing.T, w *world) {
+	const (
+		mail = `{ name: mail, type: email, match: { severity: CRIT }, options: { to: ops@example.com, from: pigsty@example.com, smarthost: "mail.example:25", require_tls: false } }`
+		chat = `{ name: chat, type: slack, options: { api_url: "https://hooks.example/T/B/secret", channel: "#ops", send_resolved: true } }`
+	)
+	w.infra(t, map[string]string{"alertmanager_receivers": "[ " + mail + ", " + chat + " ]"})
+	r := w.must(t, "infra", "-l", w.addr(10), "-t", "alertmanager")
+	if strings.Contains(r.out, "hooks.example") {
+		t.Errorf("the output shows where the chat is:\n%s", r.out)
+	}
+	if out := w.on(t, 10, "amtool check-config /etc/alertmanager.yml"); !strings.Contains(out, " 3 receivers") { // one is nobody
+		t.Errorf("amtool says %s", out)
+	}
+	before := w.on(t, 10, "md5sum /etc/alertmanager.yml")
+	w.infra(t, map[string]string{"alertmanager_receivers": "[ " + strings.Replace(mail, "require_tls", "no_such_option", 1) + " ]"})
+	r = w.pigsty(t, "infra", "-l", w.addr(10), "-t", "alertmanager")
+	if r.status != 3 || !strings.Contains(r.out, "no_such_option") || !strings.Contains(r.out, "was not put in place") {
+		t.Errorf("status %d\n%s", r.status, r.out)
+	}
+	if after := w.on(t, 10, "md5sum /etc/alertmanager.yml"); after != before {
+		t.Errorf("the configuration was replaced: %s, %s", before, after)
+	}
+	w.infra(t, nil)
+	w.must(t, "infra", "-l", w.addr(10), "-t", "alertmanager")
 	w.settled(t)
 }

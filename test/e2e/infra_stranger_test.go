@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// openPorts are those of programs that ask nobody for a password.
+// openPorts are those of programs that ask nobody for a password. infraLogs adds one.
 var openPorts = map[string]int{"vmetrics": 8428, "vmalert": 8880, "alertmanager": 9059, "blackbox_exporter": 9115, "nginx_exporter": 9113}
 
 // infraStranger makes the test, which is at an address of its own, a stranger to
@@ -23,13 +23,20 @@ func infraStranger(t *testing.T, w *world) {
 			t.Errorf("%s does not answer the intranet: %v", name, err)
 		}
 	}
-	w.infra(t, map[string]string{"node_firewall_intranet": "[ 192.168.0.0/16 ]"})
+	w.infra(t, map[string]string{
+		"node_firewall_intranet": "[ 192.168.0.0/16 ]",
+		"infra_portal": `{ home: {}, metrics: { domain: p.pigsty, endpoint: "NET.10:8428" }, alerts: { domain: a.pigsty, endpoint: "NET.10:9059", auth: true },
+      named: { domain: n.pigsty, endpoint: "meta-1:8428" }, local: { domain: l.pigsty, endpoint: "localhost:9059" }, public: { domain: o.pigsty, endpoint: "meta-1:8428", auth: true } }`,
+	})
 	w.must(t, "infra", "-l", w.addr(10))
 	c := w.browser(t, 10)
-	for _, path := range []string{"vmetrics", "vmalert", "alertmgr", "blackbox"} {
+	for _, path := range []string{"vmetrics", "vlogs", "vmalert", "alertmgr", "blackbox"} {
 		w.get(t, c, "https://i.pigsty/"+path+"/", 403)
 	}
 	w.get(t, c, "https://p.pigsty/api/v1/query?query=up", 403)
+	w.get(t, c, "https://n.pigsty/api/v1/query?query=up", 403)
+	w.get(t, c, "https://l.pigsty/api/v2/status", 403)
+	w.get(t, c, "https://ada:Portal.Test@o.pigsty/api/v1/query?query=up", 200)
 	w.get(t, c, "https://i.pigsty/", 200)
 	t.Run("ports", func(t *testing.T) {
 		if out := w.on(t, 10, "journalctl -b --no-pager | grep -m1 -i 'not support BPF' || true"); out != "" {

@@ -104,7 +104,7 @@ func infraTags(t *testing.T, w *world) {
 	if got := w.found(t, "infra-rm", "-l", w.addr(11), "-t", "data"); !slices.Equal(got, data) {
 		t.Errorf("infra-rm -t data finds %q, not %q", got, data)
 	}
-	if got := w.found(t, "infra-rm", "-l", w.addr(11), "-t", "package"); len(got) != 1 || !strings.HasPrefix(got[0], "packages absent nginx,") {
+	if got := w.found(t, "infra-rm", "-l", w.addr(11), "-t", "package"); len(got) != 2 || got[0] != "packages absent etcd-client" || !strings.HasPrefix(got[1], "packages absent nginx,") {
 		t.Errorf("infra-rm -t package finds %q", got)
 	}
 	w.must(t, "infra")
@@ -183,7 +183,10 @@ func infraRemoved(t *testing.T, w *world) {
 	w.on(t, 11, "! systemctl is-active vmetrics nginx dnsmasq | grep -x active && test -d /infra/metrics")
 	w.must(t, "infra-rm", "-l", w.addr(11), "--yes", "infra-2")
 	w.isAgain(t, 11)
-	w.on(t, 11, `test ! -e /infra -a ! -e /data/infra -a ! -e /www -a ! -e /etc/pki/infra.key && ! dpkg -l nginx victoria-metrics 2>/dev/null | grep ^ii && ! grep -q dbuser_dba ~/.pgpass`)
+	w.on(t, 11, `test ! -e /infra -a ! -e /data/infra -a ! -e /www -a ! -e /etc/pki/infra.key && ! dpkg -l nginx victoria-metrics etcd-client 2>/dev/null | grep ^ii && ! grep -q dbuser_dba ~/.pgpass`)
+	if got := w.lookup(10, "i.pigsty"); got != w.addr(10) {
+		t.Errorf("i.pigsty is %q", got)
+	}
 	w.on(t, 10, "test -e /infra/targets/infra/infra-1.yml -a ! -e /infra/targets/infra/infra-2.yml")
 	one := strings.Replace(twoInfra, "    NET.11: { infra_seq: 2, nodename: meta-2 }\n", "", 1)
 	w.inventory(t, one+"\nspare: { hosts: { NET.11: { nodename: meta-2 } } }", w.vars(nil)...)

@@ -33,7 +33,7 @@ func infraVars(change map[string]string) []string {
 	vars := map[string]string{
 		"repo_enabled":           "false",
 		"nginx_users":            "{ ada: Portal.Test }",
-		"dns_records":            `[ "NET.10 i.pigsty", "NET.10 m.pigsty api.pigsty" ]`,
+		"dns_records":            `[ "NET.10 m.pigsty api.pigsty" ]`,
 		"infra_portal":           `{ home: { domain: i.pigsty }, metrics: { domain: p.pigsty, endpoint: "NET.10:8428" }, alerts: { domain: a.pigsty, endpoint: "NET.10:9059", auth: true } }`,
 		"alertmanager_receivers": `[ { name: hook, type: webhook, match: { alertname: "Test.*|HostCertificateExpires" }, options: { url: "http://NET.1:9099/", send_resolved: false } } ]`,
 		"vmetrics_options":       `"-retentionPeriod=15d -promscrape.fileSDCheckInterval=5s"`,
@@ -86,6 +86,9 @@ func TestInfra(t *testing.T) {
 		{"the certificate's end is told", told.end},
 		{"one thing changes", infraChange},
 		{"a broken site is refused", infraBroken},
+		{"all kinds of sites", infraKinds},
+		{"receivers are checked", infraReceivers},
+		{"logs", infraLogs},
 		{"a stranger is not let in", infraStranger},
 		{"a stranger does not gossip", infraGossip},
 		{"files of others stay", infraOthers},
@@ -93,6 +96,7 @@ func TestInfra(t *testing.T) {
 		{"each tag is its part alone", infraTags},
 		{"data goes only when asked for", infraClean},
 		{"other plays register", infraRegister},
+		{"another CA", infraRotateCA},
 		{"a node is lost and comes back", told.nodeLost},
 		{"removed", infraRemoved},
 	})
@@ -196,29 +200,37 @@ func infraMetrics(t *testing.T, w *world) {
 	w.on(t, 10, "grep -q dedup.minScrapeInterval=10s /etc/default/vmetrics")
 }
 
-// lookup asks the name server of host n for a name.
-func (w *world) lookup(n byte, name string) string {
-	r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+// resolver asks the name server of host n.
+func (w *world) resolver(n byte) *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, w.addr(n)+":53")
 	}}
+}
+
+// lookup asks the name server of host n for the addresses of a name, and sorts them.
+func (w *world) lookup(n byte, name string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	ips, _ := r.LookupHost(ctx, name+".")
+	ips, _ := w.resolver(n).LookupHost(ctx, name+".")
+	slices.Sort(ips)
 	return strings.Join(ips, " ")
 }
 
 func infraNames(t *testing.T, w *world) {
 	w.answered(t, 10)
 	w.answered(t, 11)
-	for name, want := range map[string]byte{
-		"i.pigsty": 10, "p.pigsty": 10, "a.pigsty": 10, "m.pigsty": 10, "api.pigsty": 10, "meta-1": 10, "meta-2": 11, "infra-2": 11, "nodes": 99,
+	both := w.addr(10) + " " + w.addr(11)
+	for name, want := range map[string]string{
+		"i.pigsty": both, "p.pigsty": both, "a.pigsty": both, "m.pigsty": w.addr(10), "api.pigsty": w.addr(10),
+		"meta-1": w.addr(10), "meta-2": w.addr(11), "infra-2": w.addr(11), "nodes": w.addr(99),
 	} {
 		for n := byte(10); n <= 11; n++ {
-			if got := w.lookup(n, name); got != w.addr(want) {
+			if got := w.lookup(n, name); got != want {
 				t.Errorf("%s says that %s is %q", w.addr(n), name, got)
 			}
 		}
 	}
+	w.on(t, 11, `. /etc/profile.d/etcdctl.sh; etcdctl endpoint health 2>&1 | grep 'is healthy'`) // which has no etcd
 }
 
 // browser returns a client that trusts the deployment's CA only and finds every
@@ -238,22 +250,40 @@ func (w *world) browser(t *testing.T, n byte) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
 }
 
+// namedBy returns a browser that finds what it looks for by the name server of host n.
+func (w *world) namedBy(t *testing.T, n byte) *http.Client {
+	t.Helper()
+	c := w.browser(t, n)
+	c.Timeout = 30 * time.Second // a part of it for each address
+	c.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: w.resolver(n)}).DialContext
+	return c
+}
+
 // get returns the body of url and fails the test unless the status is as wanted.
 func (w *world) get(t *testing.T, c *http.Client, url string, status int) string {
 	t.Helper()
+	body, err := fetch(c, url, status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// fetch returns the body of url; another status is an error.
+func fetch(c *http.Client, url string, status int) (string, error) {
 	if c == nil {
 		c = http.DefaultClient
 	}
 	res, err := c.Get(url)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
 	if res.StatusCode != status {
-		t.Fatalf("%s answers %s, not %d: %.300s", url, res.Status, status, body)
+		return "", fmt.Errorf("%s answers %s, not %d: %.300s", url, res.Status, status, body)
 	}
-	return string(body)
+	return string(body), nil
 }
 
 func infraPortal(t *testing.T, w *world) {
@@ -298,7 +328,7 @@ const infraStarts = "systemctl show -p Id,ActiveEnterTimestampMonotonic nginx dn
 func infraChange(t *testing.T, w *world) {
 	before := w.on(t, 10, infraStarts)
 	portal := `{ home: { domain: i.pigsty }, metrics: { domain: p.pigsty, endpoint: "NET.10:8428" }, alerts: { domain: a.pigsty, endpoint: "NET.10:9059" } }`
-	records := `[ "NET.10 i.pigsty", "NET.10 m.pigsty" ]`
+	records := `[ "NET.10 m.pigsty" ]`
 	same := map[string]string{}
 	change := func(name, value string, want ...string) {
 		t.Helper()

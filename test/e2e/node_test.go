@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,8 @@ func TestNode(t *testing.T) {
 		{"firewall with rules of others that shut everybody out", shutOut},
 		{"virtual router of somebody else", strangeRouter},
 		{"deploy", nodes},
+		{"service with lines of its own", ownService},
+		{"time", clocks},
 		{"HAProxy of the virtual address's holder stops", addressMoves},
 		{"holder of the virtual address is lost", holderLost},
 		{"rule that is no longer declared", ruleGoes},
@@ -55,14 +58,27 @@ func proxiesOf(t *testing.T, w *world) string {
 // installed are the packages that NODE installs, and those that it finds: a
 // firewall, each host another, and on one systemd-resolved. They are there before
 // it comes, so that what differs afterwards is not theirs.
-const installed = "haproxy keepalived prometheus-node-exporter curl rsync lz4 zstd openssl tar tzdata procps sudo iproute2 ca-certificates openssh-server "
+const installed = "haproxy keepalived prometheus-node-exporter chrony curl rsync lz4 zstd openssl tar tzdata procps sudo iproute2 ca-certificates openssh-server "
 
 // found is what each host has besides: packages, and how somebody set them up.
-// There is a rule that ours must not go behind.
+// There is a rule that ours must not go behind, and a HAProxy that comes back.
 var found = map[byte][2]string{
-	10: {"ufw systemd-resolved", "systemctl restart systemd-resolved; ufw allow 8443/tcp comment theirs; ufw deny from GATEWAY"},
+	10: {"ufw systemd-resolved", "systemctl restart systemd-resolved; ufw allow 8443/tcp comment theirs; ufw deny from GATEWAY; " + theirProxy},
 	11: {"firewalld", "systemctl reload dbus; systemctl disable -q firewalld; firewall-offline-cmd --quiet --zone=public --add-port=8443/tcp"},
 }
+
+// theirProxy is somebody's HAProxy, which says whose it is.
+const theirProxy = `cat > /etc/haproxy/haproxy.cfg <<'END'
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend theirs
+    bind :8081
+    http-request return status 200 content-type text/plain string theirs
+END
+systemctl enable -q --now haproxy`
 
 // before is what hosts were, by the last byte of their addresses.
 var before = map[byte][]string{}
@@ -74,7 +90,7 @@ func cutOff(t *testing.T, w *world) {
 	for n, has := range found {
 		script := "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; " +
 			"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends " + installed + has[0] + " >/dev/null; rm /usr/sbin/policy-rc.d; " +
-			"for u in haproxy keepalived prometheus-node-exporter; do systemctl disable -q --now $u; done; " +
+			"for u in haproxy keepalived prometheus-node-exporter chrony; do systemctl disable -q --now $u; done; " +
 			strings.ReplaceAll(has[1], "GATEWAY", w.box.Gateway().String())
 		all.Go(func() {
 			if out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script); err != nil {
@@ -232,6 +248,33 @@ curl --silent --fail http://127.0.0.1:9100/metrics | grep --quiet '^pigsty_certi
 	holder(t, w)
 }
 
+// ownService publishes what a node has at a port of its own, with lines that only
+// HAProxy understands, until it is declared no longer.
+func ownService(t *testing.T, w *world) {
+	ask := "curl --silent --fail --max-time 5 http://" + w.addr(10) + ":9110/metrics"
+	ports := "node_firewall_public_port: [ 22, 80, 9101 ]"
+	w.inventory(t, proxiesOf(t, w), ports, `haproxy_services: [ { name: own, port: 9110, protocol: http, options: [ "option httpchk GET /metrics", "http-check expect status 200" ],
+      servers: [ { name: exporter, ip: 127.0.0.1, port: 9100, options: check } ] } ]`)
+	w.must(t, "node", "-t", "haproxy")
+	w.on(t, 11, ask+" | grep --quiet '^node_load1 '")
+	eventually(t, time.Minute, "the check that was declared is made", func() error {
+		const checked = `^haproxy_server_check_status{proxy="own",server="exporter",state="L7OK"} 1$`
+		if out := w.on(t, 10, "curl --silent http://127.0.0.1:9101/metrics | grep '^haproxy_server_check_status{proxy=\"own\".* 1$' || true"); !regexp.MustCompile(checked).MatchString(out) {
+			return fmt.Errorf("HAProxy says %s", out)
+		}
+		return nil
+	})
+	w.inventory(t, proxiesOf(t, w), ports)
+	w.must(t, "node", "-t", "haproxy")
+	eventually(t, time.Minute, "the service is gone", func() error {
+		if out := w.on(t, 11, ask+" >/dev/null && echo answers; true"); out != "" {
+			return errors.New(out)
+		}
+		return nil
+	})
+	w.settled(t, "node")
+}
+
 // toOther is how the administrator of the host n goes to the other node, and says
 // who that is there.
 func toOther(w *world, n byte) string {
@@ -287,9 +330,7 @@ func holderLost(t *testing.T, w *world) {
 	}
 	holder(t, w, other)
 	w.on(t, other, "curl --silent --output /dev/null http://"+w.addr(99)+":9101/")
-	if err := w.box.Start(ctx, w.addr(first)); err != nil {
-		t.Fatal(err)
-	}
+	powerOn(t, w, first)
 	if holder(t, w) == first {
 		t.Error("the address went back, though vip_preempt is off")
 	}
@@ -333,6 +374,9 @@ func leaves(t *testing.T, w *world) {
 func nodesBack(t *testing.T, w *world) {
 	w.must(t, "node-rm", "--yes", w.addr(10), "--yes", w.addr(11))
 	w.settled(t, "node-rm")
+	if out := w.on(t, 10, "curl --silent http://127.0.0.1:8081/"); out != "theirs" {
+		t.Errorf("the HAProxy that was there before says %q", out)
+	}
 	for n, was := range before {
 		now := state(t, w, n)
 		for _, line := range was {
@@ -350,14 +394,14 @@ func nodesBack(t *testing.T, w *world) {
 
 // state lists the files of a host with what they are, its units with what they
 // do, and the rules of its firewall. Left out is what the documentation says
-// stays (accounts, the CA, repositories, the data directory), what packages and programs write
+// stays (accounts, the CA, the data directory), what packages and programs write
 // themselves (keepalived names its routes in /etc/iproute2), and what a reboot does.
 func state(t *testing.T, w *world, n byte) []string {
 	t.Helper()
 	out := w.on(t, n, `
 files() { find /etc /usr/local /opt /srv /data /root /usr/sbin/policy-rc.d -xdev \( -path /etc/ufw -o -path /etc/pki -o -path /etc/ssl/certs \
  -o -path /usr/local/share/ca-certificates -o -path /etc/ssh -o -path /root/.ssh -o -path /etc/iproute2 \) -prune -o "$@" 2>/dev/null; }
-ours() { grep -Ev ' /data$| /etc/apt/sources.list.d/base.list$| /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
+ours() { grep -Ev ' /data$| /etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|ca-certificates.conf|machine-id|mtab|\.pwd\.lock)$'; }
 { files -type d -printf 'directory %m %u %p\n'; files -type l -printf 'link %l %p\n'; files -type f -printf 'file %m %u %p\n'; } | ours
 files -type f -print0 | xargs -0 sha256sum | ours
 systemctl list-unit-files --no-legend --type=service,timer,socket | awk '{ print "unit " $1 " " $2 }'

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// repositoryParts turn off what Debian does not carry, or what is not looked at here.
-var repositoryParts = []string{"grafana_enabled: false", "vlogs_enabled: false", "vtraces_enabled: false", "vmetrics_enabled: false",
-	"vmalert_enabled: false", "alertmanager_enabled: false", "blackbox_enabled: false", "dns_enabled: false"}
+// repositoryParts turn off what Debian does not carry.
+var repositoryParts = []string{"grafana_enabled: false", "vlogs_enabled: false", "vtraces_enabled: false"}
 
 // noNetwork is a cluster on the host that is to have no network.
 const noNetwork = `
@@ -218,9 +217,9 @@ func offlinePackage(t *testing.T, w *world) {
 	}
 }
 
-// siteWithoutNetwork deploys on a host that reaches nothing beyond its own network,
-// out of an offline package and nothing else: a deployment with keys of its own. Its
-// sources are those that it came with.
+// siteWithoutNetwork has a host that reaches nothing beyond its own network deploy on
+// itself, out of an offline package and nothing else: a deployment with keys of its own.
+// Its sources are those that it came with.
 func siteWithoutNetwork(t *testing.T, w *world) {
 	w.on(t, 10, "cp /root/pkg.tgz /www/pkg.tgz")
 	w.on(t, 12, "cd /root && curl -fsSO http://"+w.addr(10)+"/pkg.tgz && ip route del default && rm -f /var/cache/apt/archives/*.deb && "+
@@ -231,13 +230,24 @@ func siteWithoutNetwork(t *testing.T, w *world) {
 	if err := os.MkdirAll(away.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	away.inventory(t, "infra: { hosts: { NET.12: { infra_seq: 1 } } }"+noNetwork, append(repositoryParts, "admin_ip: "+w.addr(12))...)
-	r := away.must(t, "deploy")
-	t.Logf("deployed in %s", r.took.Round(100*time.Millisecond))
-	away.settled(t)
-	if got := away.query(t, 12, "postgres", "SELECT NOT pg_is_in_recovery()"); got != "t" {
+	away.inventory(t, "infra: { hosts: { NET.12: { infra_seq: 1 } } }"+noNetwork, append(repositoryParts, "admin_ip: "+w.addr(12), "ansible_connection: local")...)
+	text, err := os.ReadFile(filepath.Join(away.dir, "pigsty.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.on(t, 12, "mkdir -m 700 /root/site && cat >/root/site/pigsty.yml <<'END'\n"+string(text)+"END")
+	began := time.Now()
+	if out := w.slowly(t, 12, "cd /root/site && ../bin/pigsty deploy 2>&1 || echo failed"); strings.HasSuffix(out, "failed") {
+		t.Fatalf("deployed on itself:\n%s", out)
+	}
+	t.Logf("deployed in %s", time.Since(began).Round(100*time.Millisecond))
+	if out := w.slowly(t, 12, "cd /root/site && ../bin/pigsty plan 2>&1"); !strings.Contains(out, "nothing to do") {
+		t.Errorf("again:\n%s", out)
+	}
+	if got := w.query(t, 12, "postgres", "SELECT NOT pg_is_in_recovery()"); got != "t" {
 		t.Errorf("there is no primary: %q", got)
 	}
+	w.on(t, 12, "systemctl is-active nginx vmetrics vmalert alertmanager blackbox_exporter.socket dnsmasq")
 	w.on(t, 12, "! ip route | grep ^default && rm /root/pkg.tgz && curl -fsS -o /dev/null http://"+w.addr(12)+"/pigsty/InRelease")
 	w.on(t, 10, "rm /www/pkg.tgz")
 }

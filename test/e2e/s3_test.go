@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,11 +58,16 @@ func TestS3(t *testing.T) {
 	})
 }
 
-// builtPackages returns the .deb files of recipes. Compiling MinIO takes
-// minutes, so they are kept beside the sandbox's base images, and made only if
-// somebody wants to wait for them.
+// building is held by the test that looks at the packages which are built, or builds.
+var building sync.Mutex
+
+// builtPackages returns the .deb files of recipes. Compiling one takes minutes, so
+// they are kept beside the sandbox's base images, where they have an index, and made
+// only if somebody wants to wait for them.
 func builtPackages(t *testing.T, recipes ...string) []string {
 	t.Helper()
+	building.Lock()
+	defer building.Unlock()
 	key := t.TempDir() // what is beside this inventory is this test's alone
 	inventory := filepath.Join(key, "pigsty.yml")
 	if err := os.WriteFile(inventory, []byte("all: { hosts: { 10.10.55.10: } }\n"), 0o600); err != nil {
@@ -88,8 +94,8 @@ func builtPackages(t *testing.T, recipes ...string) []string {
 	if !todo {
 		return files
 	}
-	if os.Getenv("PIGSTY_E2E_S3") == "" {
-		t.Skip("skipped: MinIO has to be compiled, which takes minutes, and PIGSTY_E2E_S3=1 was not given")
+	if os.Getenv("PIGSTY_E2E_BUILD") == "" {
+		t.Skipf("skipped: %s has to be compiled, which takes minutes, and PIGSTY_E2E_BUILD=1 was not given", strings.Join(recipes, " and "))
 	}
 	began := time.Now()
 	if out, err := exec.Command(binary, args...).CombinedOutput(); err != nil {

@@ -2,10 +2,9 @@ package infra
 
 import (
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 
+	"pigsty/internal/module"
 	"pigsty/internal/module/node"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
@@ -27,18 +26,8 @@ func (i *instance) certificate(b *plan.Builder) {
 		CommonName: i.ip(), DNSNames: unique("localhost", node.Name(i.Host), i.name()), IPs: addresses("127.0.0.1", i.ip()),
 		Organization: []string{"pigsty"}, Units: []string{"infra"},
 		Owner: resource.Owner{User: "root", Group: groupName}, KeyMode: 0o640,
-		Validity: days(i.CertValidity), RenewBefore: renewBefore, CA: i.site.CA,
+		Validity: module.Validity(i.CertValidity), RenewBefore: renewBefore, CA: i.site.CA,
 	})
-}
-
-// days returns a length of time that is written in days, twenty years if it is
-// written otherwise.
-func days(text string) time.Duration {
-	n, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
-	if err != nil || n <= 0 {
-		n = 7300
-	}
-	return time.Duration(n) * 24 * time.Hour
 }
 
 // unique returns the names that are not addresses, each once.

@@ -3,7 +3,6 @@ package infra
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -61,13 +60,13 @@ func check(s *module.Site) diag.List {
 // redirect to an HTTPS which nginx_sslmode turns off.
 func (i *instance) checkPortal(l *diag.List) {
 	owner := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(i.InfraPortal)) {
-		p := i.InfraPortal[name]
+	for _, domain := range i.home().names() { // which it has even if it is not written
+		owner[domain] = "home"
+	}
+	for _, p := range i.sites() {
+		name := p.name
 		wrong := func(code, message, advice string) {
 			l.Fail(p.Pos, code, "the site "+name+" of infra_portal "+message, advice)
-		}
-		if p.Domain == "" {
-			continue
 		}
 		if _, err := i.site.File(p.Conf); p.Conf != "" && err != nil {
 			wrong("unreadable-file", "names a configuration that cannot be read: "+err.Error(), "put it there, or remove conf")
@@ -84,11 +83,11 @@ func (i *instance) checkPortal(l *diag.List) {
 		if p.Auth && len(i.NginxUsers) == 0 {
 			wrong("missing-field", "asks for a password, but nginx_users names nobody", "add users to nginx_users, or remove auth")
 		}
-		for _, domain := range append([]string{p.Domain}, p.Domains...) {
+		for _, domain := range p.names() {
 			if other := cmp.Or(owner[domain], name); other != name {
 				wrong("duplicate-domain", "has the domain "+domain+", which is that of "+other, "give one of them another domain")
 			}
-			owner[domain] = name
+			owner[domain] = cmp.Or(owner[domain], name)
 		}
 	}
 }

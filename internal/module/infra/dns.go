@@ -70,25 +70,64 @@ func (i *instance) resolvers() []string {
 	return []string{"127.0.0.1", i.ip()}
 }
 
-// records returns the lines of each file of records by the file's name.
-func (i *instance) records() map[string][]string {
+// declared reports whether the inventory has dns_records of its own.
+func (i *instance) declared() bool {
+	_, written := i.Vars.Get("dns_records")
+	return written
+}
+
+// portalFiles are the files of records whose names lead to all portals.
+func (i *instance) portalFiles() []string {
+	if i.declared() {
+		return []string{"portal.hosts"}
+	}
+	return []string{"default", "portal.hosts"}
+}
+
+// portals returns the addresses of the infra nodes that have the portal, without
+// those that are gone, or that of the admin node if none has it.
+func (i *instance) portals(gone []*module.Host) []string {
+	var out []string
+	for _, other := range instances(i.site) {
+		if other.NginxEnabled && !slices.Contains(gone, other.Host) {
+			out = append(out, other.ip())
+		}
+	}
+	if out = addresses(out...); len(out) == 0 {
+		return []string{i.site.AdminIP()}
+	}
+	return out
+}
+
+// records returns the lines of each file of records by the file's name. A name
+// of the portal leads to all infra nodes that have it, without those that are
+// gone, unless somebody declared where it leads.
+func (i *instance) records(gone ...*module.Host) map[string][]string {
 	files := map[string][]string{}
 	add := func(file, ip string, names ...string) {
 		if line := ip + " " + strings.Join(names, " "); !slices.Contains(files[file], line) {
 			files[file] = append(files[file], line)
 		}
 	}
-	known := map[string]bool{}
+	known, portals := map[string]bool{}, i.portals(gone)
 	for _, record := range i.DNSRecords {
 		words := strings.Fields(i.expand(record))
-		add("default", words[0], words[1:]...)
+		ips := words[:1]
+		if !i.declared() { // those that everybody has are names of the portal
+			ips = portals
+		}
+		for _, ip := range ips {
+			add("default", ip, words[1:]...)
+		}
 		for _, name := range words[1:] {
 			known[name] = true
 		}
 	}
-	for _, domain := range i.domains() { // those that nobody declared lead to the admin node
-		if !known[domain] {
-			add("portal.hosts", i.site.AdminIP(), domain)
+	for _, domain := range i.domains() {
+		for _, ip := range portals {
+			if !known[domain] {
+				add("portal.hosts", ip, domain)
+			}
 		}
 	}
 	for _, h := range i.site.Hosts() {

@@ -111,7 +111,7 @@ func (i *instance) nginxCertificate(b *plan.Builder) {
 		CertPath: nginxCerts + "/pigsty.crt", KeyPath: nginxCerts + "/pigsty.key",
 		CommonName: "pigsty", DNSNames: unique(names...), IPs: addresses(ips...),
 		Organization: []string{"pigsty"}, Units: []string{"nginx"}, Owner: nginxOwner, KeyMode: 0o640,
-		Validity: days(i.NginxCertValidity), RenewBefore: renewBefore, CA: i.site.CA,
+		Validity: module.Validity(i.NginxCertValidity), RenewBefore: renewBefore, CA: i.site.CA,
 	})
 	for _, s := range i.sites() {
 		cert := &resource.Link{Path: nginxCerts + "/" + s.Domain + ".crt", Target: nginxCerts + "/pigsty.crt"}

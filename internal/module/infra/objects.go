@@ -1,8 +1,12 @@
 package infra
 
 import (
+	"path"
+	"strings"
+
 	"pigsty/internal/diag"
 	"pigsty/internal/param"
+	"pigsty/internal/repo/fetch"
 	"pigsty/internal/secret"
 )
 
@@ -30,9 +34,9 @@ type Card struct {
 }
 
 // Portal is a site of the nginx portal, one entry of infra_portal. One without
-// a domain is not published.
+// a domain is not published, but for the start page.
 type Portal struct {
-	_ struct{} `doc:"A site of the portal. One without a domain is not published."`
+	_ struct{} `doc:"A site of the portal. One without a domain is not published, but for home, whose domain is i.pigsty then."`
 
 	Pos          diag.Pos
 	Domain       string   `param:"domain" format:"hostname" doc:"Domain name of the site."`
@@ -82,9 +86,30 @@ func (u *Upstream) Check(l *diag.List) {
 type URLPackage struct {
 	_ struct{} `doc:"A file to download into the local repository."`
 
-	Pos  diag.Pos
-	Name string `param:"name" doc:"Name of the file. The last part of the URL unless set."`
-	URL  string `param:"url" required:"true" bare:"true" format:"url" doc:"Where it is; ${releasever}, ${arch} and ${distro_codename} stand for those of the system."`
+	Pos    diag.Pos
+	Name   string `param:"name" doc:"Name of the file. The last part of the URL unless set."`
+	URL    string `param:"url" required:"true" bare:"true" format:"url" doc:"Where it is; ${releasever}, ${arch} and ${distro_codename} stand for those of the system."`
+	SHA256 string `param:"sha256" format:"sha256" doc:"SHA-256 that the file must have. Any unless set."`
+}
+
+// Check requires a name that can be that of a file of the repository, and warns of a
+// file that anybody on the way can exchange.
+func (u *URLPackage) Check(l *diag.List) {
+	if name := u.file(); strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") {
+		l.Fail(u.Pos, "invalid-format", "a file of repo_url_packages cannot be called "+name, "set name to one without a slash, and not beginning with a dot")
+	}
+	if u.SHA256 == "" && strings.HasPrefix(u.URL, "http://") {
+		l.Warn(u.Pos, "not-verified", "repo_url_packages has "+fetch.Shown(u.URL)+", which anybody on the way can exchange", "add sha256, or use https")
+	}
+}
+
+// file returns the name of the file.
+func (u *URLPackage) file() string {
+	if u.Name != "" {
+		return u.Name
+	}
+	address, _, _ := strings.Cut(u.URL, "?")
+	return path.Base(address)
 }
 
 // AlertReceiver is somebody who is told of alerts.

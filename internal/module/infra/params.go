@@ -32,9 +32,9 @@ type Params struct {
 	InfraServices      []Card            `param:"infra_services" default:"@infra_services" unique:"name" level:"global" group:"INFRA" doc:"Entries of the portal's start page."`
 	InfraExtraServices []Card            `param:"infra_extra_services" default:"[]" unique:"name" level:"global" group:"INFRA" doc:"Further entries of the portal's start page."`
 	InfraSeq           *int              `param:"infra_seq" min:"0" level:"instance" group:"INFRA" doc:"Number of the infra node, unique among them. Makes the host an infra node."`
-	InfraPortal        map[string]Portal `param:"infra_portal" default:"{home: {domain: i.pigsty}}" level:"global" group:"INFRA" doc:"Sites of the nginx portal by name. home is the start page."`
+	InfraPortal        map[string]Portal `param:"infra_portal" default:"{home: {domain: i.pigsty}}" level:"global" group:"INFRA" doc:"Sites of the nginx portal by name. home is the start page, which is there also where it is not written."`
 	InfraData          string            `param:"infra_data" default:"/data/infra" format:"path" level:"global" group:"INFRA" doc:"Directory of metrics, logs, traces and registered targets."`
-	InfraPackages      []string          `param:"infra_packages" level:"global" group:"INFRA" doc:"Packages for infra nodes. Chosen by operating system unless set."`
+	InfraPackages      []string          `param:"infra_packages" level:"global" group:"INFRA" doc:"Further packages for infra nodes, besides those of the services that are on and of the clients that administer clusters."`
 
 	// REPO
 
@@ -48,7 +48,7 @@ type Params struct {
 	RepoPackages      []string     `param:"repo_packages" level:"global" group:"REPO" doc:"Packages to download with everything they need, names and aliases, besides what the inventory's hosts install."`
 	RepoExtraPackages []string     `param:"repo_extra_packages" level:"global/cluster/instance" group:"REPO" doc:"Further packages to download."`
 	RepoBuild         bool         `param:"repo_build" default:"false" level:"arg" group:"REPO" doc:"Whether the repository is built again with the newest versions. It is built anyway when it lacks something."`
-	RepoURLPackages   []URLPackage `param:"repo_url_packages" default:"[]" level:"global" group:"REPO" doc:"Files to download into the repository."`
+	RepoURLPackages   []URLPackage `param:"repo_url_packages" default:"[]" level:"global" group:"REPO" doc:"Files to download into the repository; packages go into its index."`
 
 	// NGINX
 
@@ -71,7 +71,7 @@ type Params struct {
 
 	DNSEnabled bool     `param:"dns_enabled" default:"true" level:"global/instance" group:"DNS" doc:"Whether dnsmasq runs on the node and clusters get names there."`
 	DNSPort    int      `param:"dns_port" default:"53" format:"port" level:"global" group:"DNS" doc:"Port of dnsmasq."`
-	DNSRecords []string `param:"dns_records" default:"@dns_records" format:"hosts" level:"global" group:"DNS" doc:"Static records of dnsmasq, an address followed by names."`
+	DNSRecords []string `param:"dns_records" default:"@dns_records" format:"hosts" level:"global" group:"DNS" doc:"Static records of dnsmasq, an address followed by names. Unless set, usual names of the portal, which lead to all infra nodes that have it."`
 
 	// VICTORIA
 

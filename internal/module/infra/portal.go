@@ -3,10 +3,7 @@ package infra
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"pigsty/internal/module"
@@ -32,14 +29,16 @@ type tool struct {
 	UI string
 }
 
-// sites returns the sites that are published, in the order of their names.
+// sites returns the sites that are published, in the order of their names. The
+// start page always is: nodes fetch packages there.
 func (i *instance) sites() []portalSite {
-	var out []portalSite
-	for _, name := range slices.Sorted(maps.Keys(i.InfraPortal)) {
-		if p := i.InfraPortal[name]; p.Domain != "" {
+	out := []portalSite{i.home()}
+	for name, p := range i.InfraPortal {
+		if name != "home" && p.Domain != "" {
 			out = append(out, portalSite{p, name})
 		}
 	}
+	slices.SortFunc(out, func(a, b portalSite) int { return cmp.Compare(a.name, b.name) })
 	return out
 }
 
@@ -104,33 +103,6 @@ func (i *instance) tools() []tool {
 // identifies reports whether Grafana hears from the portal who asks, which has
 // to know that itself.
 func (i *instance) identifies() bool { return i.GrafanaAuthProxy && len(i.NginxUsers) > 0 }
-
-// open reports whether endpoint is a tool of an infra node that asks nobody for
-// a password.
-func (i *instance) open(endpoint string) bool {
-	return i.leads(endpoint, func(other *instance) []int {
-		return []int{other.VmetricsPort, other.VlogsPort, other.VtracesPort, other.VmalertPort,
-			other.AlertmanagerPort, other.BlackboxPort, other.NginxExporterPort}
-	})
-}
-
-// leads reports whether endpoint is one of some ports of an infra node.
-func (i *instance) leads(endpoint string, ports func(*instance) []int) bool {
-	host, port, err := net.SplitHostPort(endpoint)
-	n, _ := strconv.Atoi(port)
-	if err != nil {
-		return false
-	}
-	for _, other := range instances(i.site) {
-		if host != other.ip() && host != "127.0.0.1" && host != "localhost" {
-			continue
-		}
-		if slices.Contains(ports(other), n) {
-			return true
-		}
-	}
-	return false
-}
 
 // siteFile returns the configuration of one site: its own file beside the
 // inventory, if it names one, as it is.

@@ -93,7 +93,11 @@ func (r registrar) targets() {
 	files.of(r.site, r.module, r.hosts)
 	for _, kind := range kinds {
 		for _, name := range slices.Sorted(maps.Keys(files[kind])) {
-			r.file(b, targetFile(kind, name, files[kind][name]))
+			known := b
+			if !r.forget {
+				known = obtainable(b, name)
+			}
+			r.file(known, targetFile(kind, name, files[kind][name]))
 		}
 	}
 }
@@ -118,7 +122,8 @@ func (r registrar) filters() {
 }
 
 // names adds the records of what the module has names for. What is named in one
-// file for all hosts is written as a whole, and never forgotten for one of them.
+// file for all hosts is written as a whole, and never forgotten for one of them;
+// names of the portal are, so that nobody is led to one that is gone.
 func (r registrar) names() {
 	if !r.DNSEnabled {
 		return
@@ -137,6 +142,7 @@ func (r registrar) names() {
 			if !r.forget {
 				names = append(names, "infra.hosts")
 			}
+			names = append(names, r.portalFiles()...)
 		}
 	}
 	if r.module == "PGSQL" {
@@ -144,7 +150,11 @@ func (r registrar) names() {
 			names = append(names, r.clusterNames(c)...)
 		}
 	}
-	records := r.records()
+	var gone []*module.Host
+	if r.forget {
+		gone = r.hosts
+	}
+	records := r.records(gone...)
 	b := r.tag("add_dns", "rm_dns").Given(dnsmasqPackages...)
 	if r.module == "PGSQL" {
 		b = b.Tag("pg_dns")
@@ -152,10 +162,18 @@ func (r registrar) names() {
 	wrote := false
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if lines := records[name]; lines != nil {
+		lines := records[name]
+		switch {
+		case lines == nil:
+			continue
+		case slices.Contains(r.portalFiles(), name): // written without those that are forgotten
+			f := recordFile(name, lines)
+			f.Visits = true
+			b.Add(f)
+		default:
 			r.file(b, recordFile(name, lines))
-			wrote = true
 		}
+		wrote = true
 	}
 	if wrote {
 		unit := dnsmasqUnit()

@@ -13,10 +13,11 @@ import (
 )
 
 // removeTags are what the steps of the play infra-rm carry, in its order.
-var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_logs", "rm_ds", "service", "config", "env", "data", "package"}
+var removeTags = []string{"infra_rm", "deregister", "rm_metrics", "rm_logs", "rm_ds", "rm_dns", "service", "config", "env", "data", "package"}
 
-// services are the units that an infra node runs.
-var services = []string{"alertmanager", "blackbox_exporter", "vmalert", "vmetrics", "vlogs", "vtraces", "grafana-server", "nginx_exporter", "nginx", "dnsmasq"}
+// services are the units of our own that an infra node runs, besides those that
+// hosts may have had before.
+var services = []string{"alertmanager", "blackbox_exporter", "vmalert", "vmetrics", "vlogs", "vtraces", "nginx_exporter"}
 
 // listeners are those for which systemd listens.
 var listeners = []string{"alertmanager", "blackbox_exporter"}
@@ -54,10 +55,14 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		b = b.After(stopped...)
 		i.removeConfig(b.Tag("config"))
 		i.removeEnvironment(b.Tag("env"))
+		b = b.After(i.handBack(b.Tag("config", "service"))...)
 		i.removeData(b.Tag("data"))
 		pkg := slices.Concat(nginxPackages, dnsmasqPackages, vmetricsPackages, []string{"vmutils"}, vlogsPackages, vtracesPackages,
 			alertmanagerPackages, blackboxPackages, exporterPackages, grafanaPlugins, grafanaPackages)
-		b.Tag("package").Add(&resource.PackagesAbsent{Names: pkg})
+		b.Tag("package").Add(&resource.PackagesAbsent{Names: pkg, Ours: true})
+		if names := i.clientNames(); len(names) > 0 {
+			b.Tag("package").Add(&resource.PackagesAbsent{Names: names, Ours: true})
+		}
 		out = append(out, b.Steps()...)
 	}
 	return out
@@ -67,13 +72,13 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 // distribution's it took the place of. What others put there stays.
 func (i *instance) removeConfig(b *plan.Builder) {
 	for _, file := range []string{certFile, keyFile, nginxUsers,
-		node.ChronyDir(i.Host) + "/" + timeServer, alertTLS, grafanaProviders, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
+		node.ChronyDir(i.Host) + "/" + timeServer, alertTLS, pglogFile, "/usr/local/bin/alertmanager", "/usr/local/bin/blackbox_exporter", "/usr/local/bin/nginx_exporter"} {
 		b.Add(&resource.Absent{Path: file})
 	}
 	if module.Params[etcd.Params](i.Host).EtcdSeq == nil {
 		b.Add(&resource.Absent{Path: "/etc/profile.d/etcdctl.sh"})
 	}
-	for _, file := range []string{nginxConfig, dnsConfig, alertConfig, blackboxConfig, grafanaConfig} {
+	for _, file := range []string{alertConfig, blackboxConfig} {
 		b.Add(&resource.Original{Path: file, Header: module.Managed})
 	}
 	node.RestartChrony(b, i.Host)
@@ -87,7 +92,6 @@ func (i *instance) removeConfig(b *plan.Builder) {
 		b.Add(&resource.Absent{Path: service{Name: name}.SocketFile()})
 	}
 	b.Add(&resource.Absent{Path: ownDashboards, Empty: true})
-	b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed}, &resource.Absent{Path: dnsRecords, Tree: true})
 	ours := []string{b.Add(&resource.Prune{Dir: nginxProxies, Glob: "*.conf", Header: proxyHeader})}
 	names := []string{"pigsty"}
 	for _, s := range i.sites() {
@@ -100,6 +104,24 @@ func (i *instance) removeConfig(b *plan.Builder) {
 	}
 	for _, dir := range []string{nginxCerts, nginxProxies} { // where others may have certificates too
 		b.After(ours...).Add(&resource.Absent{Path: dir, Empty: true})
+	}
+}
+
+// handBack takes what is ours from the services that hosts may have had before, and
+// gives them back. It returns the IDs of the steps that do.
+func (i *instance) handBack(b *plan.Builder) []string {
+	give := func(unit, config string, before []string, trees ...string) string {
+		return b.After(before...).Add(&resource.HandBack{Unit: unit, Config: config, Header: module.Managed, Trees: trees})
+	}
+	sites := b.Add(&resource.Prune{Dir: nginxSites, Glob: "*.conf", Header: module.Managed})
+	dropin := b.Add(&resource.Absent{Path: nginxDropin})
+	dir := b.After(dropin).Add(&resource.Absent{Path: path.Dir(nginxDropin), Empty: true})
+	sources := b.Add(&resource.Absent{Path: grafanaSources})
+	providers := b.Add(&resource.Absent{Path: grafanaProviders})
+	return []string{
+		give("nginx.service", nginxConfig, []string{sites, dir}),
+		give("dnsmasq.service", dnsConfig, nil, dnsRecords, dnsUnit),
+		give(grafanaService, grafanaConfig, []string{sources, providers}),
 	}
 }
 
@@ -116,6 +138,9 @@ func (i *instance) removeEnvironment(b *plan.Builder) {
 func (i *instance) removeData(b *plan.Builder) {
 	lose := func(p, why string) {
 		b.Add(&resource.Absent{Path: p, Tree: true, Impact: resource.ImpactDataLoss, Reason: why})
+	}
+	if i.RepoEnabled {
+		b.Add(node.NoRepository(i.Host)) // it is one of the directory that goes
 	}
 	lose(i.InfraData, "metrics, logs and traces of the node")
 	lose(i.NginxData, "web pages and repositories of the node")

@@ -73,12 +73,7 @@ func (i *instance) build(h *module.Host) *repo.Build {
 	}
 	replace := strings.NewReplacer("${releasever}", major(h.Facts), "${arch}", h.Facts.Arch, "${distro_codename}", h.Facts.Codename, "${distro_name}", h.Facts.OS)
 	for _, f := range i.RepoURLPackages {
-		url := replace.Replace(f.URL)
-		name := f.Name
-		if name == "" {
-			name = path.Base(url)
-		}
-		build.Files = append(build.Files, repo.File{Name: replace.Replace(name), URL: url})
+		build.Files = append(build.Files, repo.File{Name: replace.Replace(f.file()), URL: replace.Replace(f.URL), SHA256: strings.ToLower(f.SHA256)})
 	}
 	return build
 }

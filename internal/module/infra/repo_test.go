@@ -69,6 +69,15 @@ all:
 	if len(build.Upstreams) != 1 || build.Upstreams[0] != (repo.Upstream{Name: "pgdg", URL: "http://apt.example.org/pg trixie-pgdg main", Key: "/etc/pgdg.asc"}) || build.Base {
 		t.Errorf("upstreams %v, base %v", build.Upstreams, build.Base)
 	}
+	var gone []string
+	for _, step := range removal(s, s.Hosts()) {
+		if prune, ok := step.Resource.(*resource.Prune); ok && prune.Dir == "/etc/apt/sources.list.d" {
+			gone = append(gone, step.Host+" "+prune.Glob)
+		}
+	}
+	if !slices.Equal(gone, []string{"10.0.0.1 local.list"}) {
+		t.Errorf("infra-rm removes the repository files %q", gone)
+	}
 	for host, want := range map[string]string{"10.0.0.1": "file:///www/pigsty", "10.0.0.2": "http://10.0.0.1:8080/pigsty", "10.0.0.3": "http://10.0.0.1:8080/pigsty-bookworm-x86_64"} {
 		got := ""
 		if r := s.Repository(s.Host(host)); r != nil {
@@ -98,7 +107,7 @@ all:
   vars:
     repo_modules: infra,node,pgsql
     repo_extra_packages: [pg16-client]
-    repo_url_packages: [ { name: 'extra-${distro_codename}.tgz', url: 'https://example.org/${releasever}/${arch}/extra.tgz' } ]
+    repo_url_packages: [ { name: 'extra-${distro_codename}.tgz', url: 'https://example.org/${releasever}/${arch}/extra.tgz' }, { url: 'https://example.org/${distro_codename}/tool.bin?v=1', sha256: 2C26B46B68FFC68FF99B453C1D30413413422D706483BFA0F98A5E886266E7AE } ]
     repo_upstream:
       - {name: pgdg, module: pgsql, releases: [12, 13], arch: [x86_64], baseurl: {default: 'http://apt.example.org/pg ${distro_codename}-pgdg main'}}
       - {name: pgdg17, module: pgsql, releases: [9], arch: [x86_64], baseurl: {default: 'http://yum.example.org/17/rhel-$releasever-$basearch'}}
@@ -139,6 +148,11 @@ all:
 			upstreams = append(upstreams, u.URL)
 		}
 		got[step.Host+" "+b.Dir] = fmt.Sprintf("for %q from %v, %s: %v", b.For, upstreams, b.Files[0].Name, servers)
+		tool := repo.File{Name: "tool.bin", URL: "https://example.org/" + strings.TrimSuffix(strings.TrimPrefix(b.Files[0].Name, "extra-"), ".tgz") + "/tool.bin?v=1",
+			SHA256: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}
+		if b.Files[1] != tool {
+			t.Errorf("%s gets the file %+v, not %+v", b.Dir, b.Files[1], tool)
+		}
 	}
 	want := map[string]string{
 		"10.0.0.1 /www/pigsty":                 `for "" from [http://apt.example.org/pg trixie-pgdg main], extra-trixie.tgz: [postgresql-16 postgresql-17]`,

@@ -51,10 +51,23 @@ func (i *instance) register(b *plan.Builder) {
 		prune := &resource.Prune{Dir: dir, Glob: "*.yml", Header: module.Managed}
 		for _, name := range slices.Sorted(maps.Keys(files[kind])) {
 			prune.Keep = append(prune.Keep, name+".yml")
-			b.Add(targetFile(kind, name, files[kind][name]))
+			obtainable(b, name).Add(targetFile(kind, name, files[kind][name]))
 		}
 		b.Add(prune)
 	}
+}
+
+// vipTargets ends the names of files of keepalived's exporters.
+const vipTargets = "---keepalived"
+
+// obtainable returns b for the file of targets called name, which is skipped where
+// no repository has what would answer there. Nodes have the repositories that the
+// infra node has.
+func obtainable(b *plan.Builder, name string) *plan.Builder {
+	if strings.HasSuffix(name, vipTargets) {
+		return b.Given(node.KeepalivedExporter...)
+	}
+	return b
 }
 
 // targetFile is the file of some targets.
@@ -98,9 +111,9 @@ func (f targetFiles) node(h *module.Host) {
 	p := module.Params[node.Params](h)
 	ip := h.Name()
 	own := []string{"ip", ip, "ins", node.Name(h), "cls", node.Cluster(h)}
-	exporter := func(on bool, name string, port int, more ...string) {
+	exporter := func(on bool, name string, port int) {
 		if on {
-			f.add("node", ip, at(ip, port), slices.Concat(own, []string{"exporter", name}, more)...)
+			f.add("node", ip, at(ip, port), slices.Concat(own, []string{"exporter", name})...)
 		}
 	}
 	exporter(p.NodeExporterEnabled, "node", p.NodeExporterPort)
@@ -108,7 +121,7 @@ func (f targetFiles) node(h *module.Host) {
 	exporter(p.VectorEnabled, "vector", p.VectorPort)
 	f.add("ping", ip, ip, own...)
 	if p.VipEnabled && p.VipAddress != "" {
-		exporter(true, "keepalived", p.VipExporterPort, "vip", p.VipAddress)
+		f.add("node", ip+vipTargets, at(ip, p.VipExporterPort), slices.Concat(own, []string{"exporter", "keepalived", "vip", p.VipAddress})...)
 		f.add("ping", p.VipAddress+"---"+ip, p.VipAddress, slices.Concat(own, []string{"vip", p.VipAddress, "job", "node-vip"})...)
 	}
 }

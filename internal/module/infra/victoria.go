@@ -40,7 +40,8 @@ func (i *instance) vmetrics(b *plan.Builder) {
 		resource.OwnedBy("victoria", groupName), resource.Mode(0o640),
 		resource.CheckedBy("victoria-metrics", "-promscrape.config=%s", "-dryRun")))
 	v := service{Name: "vmetrics", Description: "VictoriaMetrics", Program: "/usr/bin/victoria-metrics", Options: i.VmetricsOptions,
-		Arguments: []string{"-promscrape.config=" + scrapeConfig}}
+		Arguments: []string{"-promscrape.config=" + scrapeConfig},
+		Restart:   []string{caFile}} // a reload takes up what its own file says, and no file that this names
 	// Several infra nodes collect the same, so what one sends to another for
 	// safekeeping comes twice.
 	if len(instances(i.site)) > 1 && !has(i.VmetricsOptions, "dedup.minScrapeInterval") {

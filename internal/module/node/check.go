@@ -8,6 +8,7 @@ import (
 	"pigsty/internal/diag"
 	"pigsty/internal/inventory"
 	"pigsty/internal/module"
+	"pigsty/internal/repo/fetch"
 	"pigsty/internal/resource"
 )
 
@@ -24,6 +25,7 @@ func check(s *module.Site) diag.List {
 	checkVIPs(s, &l)
 	checkPython(s, &l)
 	CheckModules(s, &l, s.Hosts(), "node_repo_modules", "local", "node")
+	checkKeys(s, &l)
 	first := map[string]*module.Host{}
 	for _, h := range s.Hosts() {
 		name := declaredName(h)
@@ -98,6 +100,33 @@ func CheckModules(s *module.Site, l *diag.List, hosts []*module.Host, parameter 
 			seen[at] = true
 			l.Warn(v.Value.Pos, "no-effect", parameter+" names "+name+", but repo_upstream has no repository of that module",
 				"declare it in repo_upstream, or take the name out")
+		}
+	}
+}
+
+// checkKeys finds repositories that hosts are to use by way of apt, with keys that are
+// neither files of theirs nor written out: apt fetches none. Which are for apt shows in
+// their URLs, which a suite follows.
+func checkKeys(s *module.Site, l *diag.List) {
+	seen := map[diag.Pos]bool{}
+	for _, h := range s.Hosts() {
+		used := words(module.Params[Params](h).NodeRepoModules)
+		declared, _ := h.Vars.Get("repo_upstream")
+		for _, v := range declared.Value.Items {
+			of, _ := v.Get("module")
+			name, _ := v.Get("name")
+			urls, _ := v.Get("baseurl")
+			base, _ := urls.Get("default")
+			meta, _ := v.Get("meta")
+			key, _ := meta.Get("gpgkey")
+			u := upstream{name: name.Text, key: key.Text}
+			_, isFile := u.file()
+			if !slices.Contains(used, of.Text) || len(strings.Fields(base.Text)) < 2 || u.key == "" || u.armored() || isFile || seen[key.Pos] {
+				continue
+			}
+			seen[key.Pos] = true
+			l.Fail(key.Pos, "not-supported", "node_repo_modules has hosts use the repository "+u.name+", whose key "+fetch.Shown(u.key)+" apt cannot fetch",
+				"put the key itself there, in armor, or the path of a file that the hosts have; only the node that builds the deployment's repository (repo_modules) takes a URL")
 		}
 	}
 }

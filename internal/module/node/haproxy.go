@@ -30,6 +30,10 @@ const (
 // read in the order of their names.
 const HAProxyDir = haproxyServices
 
+// ServicesHeader begins the first line of the files that PGSQL puts there; the
+// cluster's name follows.
+const ServicesHeader = "# pigsty: services of cluster "
+
 // HAProxy adds HAProxy with its statistics page and the services of
 // haproxy_services. PGSQL adds the same steps before it puts its own services
 // beside them, so that a cluster can be deployed on hosts where NODE never ran;

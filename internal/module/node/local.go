@@ -20,6 +20,10 @@ func UseRepository(b *plan.Builder, s *module.Site, h *module.Host) {
 	b.Early().Add(&resource.PackageIndex{})
 }
 
+// NoRepository removes from h, if it is told so by us, that there is a repository of
+// the deployment.
+func NoRepository(h *module.Host) *resource.Prune { return noLonger(repositoryFile(h, "local")) }
+
 // localRepository configures the deployment's own repository, which is what the
 // module local of node_repo_modules stands for. Its key comes from the control
 // side, so that what hosts install is what was built.

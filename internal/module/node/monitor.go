@@ -55,11 +55,15 @@ func nodeExporter(h *module.Host) exporter {
 	}
 }
 
+// KeepalivedExporter are the names that repositories give what shows keepalived's
+// metrics, which few have.
+var KeepalivedExporter = []string{"keepalived-exporter", "prometheus-keepalived-exporter"}
+
 // vipExporter shows the metrics of keepalived, which it asks for by signals.
 func vipExporter(h *module.Host) exporter {
 	return exporter{
 		Name: "keepalived_exporter", Description: "metrics of keepalived",
-		Packages: []string{"keepalived-exporter", "prometheus-keepalived-exporter"},
+		Packages: KeepalivedExporter,
 		Program:  "keepalived_exporter", Others: "prometheus-keepalived-exporter",
 		Options:      fmt.Sprintf("-web.listen-address=:%d -web.telemetry-path=%s", module.Params[Params](h).VipExporterPort, metricsPath(h)),
 		Capabilities: "CAP_DAC_READ_SEARCH CAP_KILL",

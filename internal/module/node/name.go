@@ -11,6 +11,9 @@ import (
 // hostsMarker ends the lines of /etc/hosts that are ours.
 const hostsMarker = "# pigsty dns"
 
+// HostsKey is the key of the resource that keeps them, for what adds others of its own.
+const HostsKey = "lines /etc/hosts " + hostsMarker
+
 // names gives the host its name. What /etc/hosts says about it comes first:
 // sudo complains about a host name that it cannot resolve.
 func names(b *plan.Builder, s *module.Site, h *module.Host) {

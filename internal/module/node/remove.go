@@ -23,9 +23,8 @@ func removed(s *module.Site, hosts []*module.Host) ([]string, diag.List) {
 // removal compiles the play node-rm: a host goes back to what it was as far as
 // NODE changed files, units and the firewall. What stays: packages, since others
 // may need them by now; accounts and their files; the host's name and the mode
-// of SELinux; the trusted CA, which services that go on may be asked with;
-// repositories; the directory of the data disk; and the kernel's settings until
-// the next boot.
+// of SELinux; the trusted CA, which services that go on may be asked with; the
+// directory of the data disk; and the kernel's settings until the next boot.
 func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 	var all []*plan.Step
 	for _, h := range hosts {
@@ -33,17 +32,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		b := plan.NewBuilder(h.Name(), "NODE").Tag("node_rm")
 
 		removeVIP(b.Tag("vip"), h)
-		haproxy := b.Tag("haproxy")
-		stopped := haproxy.Add(&resource.UnitAbsent{Name: haproxyUnit})
-		haproxy = haproxy.After(stopped)
-		haproxy.Add(
-			&resource.Absent{Path: haproxyUnitFile},
-			&resource.Absent{Path: haproxyServices, Tree: true},
-			&resource.Original{Path: haproxyConfig, Header: module.Managed},
-		)
-		if p.HaproxyEnabled { // the package's directory is open to all
-			haproxy.Add(&resource.Dir{Path: path.Dir(haproxyConfig)})
-		}
+		removeHAProxy(b.Tag("haproxy"), h)
 		nodeExporter(h).remove(b.Tag("node_exporter"))
 		noCertificates(b, h)
 		vipExporter(h).remove(b.Tag("vip_exporter"))
@@ -63,11 +52,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 			b.Tag("node_firewall").Add(&resource.Firewall{Mode: resource.FirewallAbsent})
 		}
 		removeChrony(b.Tag("node_ntp"), h)
-		if written(h, "node_repo_remove") && p.NodeRepoRemove {
-			aside := *repositoryFiles[family(h)]
-			aside.Back = true
-			b.Tag("node_repo", "node_repo_remove").Add(&aside)
-		}
+		removeRepositories(b.Tag("node_repo"), s, h)
 		b.Tag("node_crontab").Add(&resource.Absent{Path: cronFile})
 		b.Tag("profile").Add(&resource.Absent{Path: profileFile}, &resource.Absent{Path: aliasFile})
 		b.Tag("node_ulimit").Add(&resource.Absent{Path: limitsFile})
@@ -75,7 +60,8 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		tune := b.Tag("node_tune")
 		off := tune
 		if h.Facts.Container == "" && p.NodeTune != "none" {
-			off = tune.After(tune.Add(&resource.UnitAbsent{Name: "tuned.service"}))
+			off = tune.After(tune.Add(&resource.TunedFormer{Ours: profiles}))
+			off = off.After(off.Add(&resource.UnitAbsent{Name: "tuned.service", Ours: true}))
 		}
 		for _, name := range profiles {
 			off.Add(&resource.Absent{Path: path.Join(p.NodeTunedProfileDir, name), Tree: true})
@@ -102,6 +88,23 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		all = append(all, b.Steps()...)
 	}
 	return all
+}
+
+// removeHAProxy takes away what HAProxy publishes for us, and gives it back to
+// whom it belonged before.
+func removeHAProxy(b *plan.Builder, h *module.Host) {
+	on := module.Params[Params](h).HaproxyEnabled
+	if on { // the package's directory is open to all
+		b.Add(&resource.Dir{Path: path.Dir(haproxyConfig)})
+	}
+	if on && family(h) == "rpm" { // that package has this one, too, and reads it
+		b.Add(&resource.Dir{Path: haproxyServices})
+	}
+	b = b.After(b.Add(&resource.Prune{Dir: haproxyServices, Glob: "*.cfg", Header: serviceHeader, Begins: ServicesHeader}))
+	if family(h) != "rpm" {
+		b.Add(&resource.Absent{Path: haproxyServices, Empty: true})
+	}
+	b.Add(&resource.HandBack{Unit: haproxyUnit, Config: haproxyConfig, Header: module.Managed, Trees: []string{haproxyUnitFile}})
 }
 
 // removeVIP takes the node's virtual address from keepalived, and what NODE has

@@ -29,15 +29,17 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	if local != nil && slices.Contains(names, "local") { // what takes their place has to be there
 		aside = b.After(local.After...)
 	}
-	add := b.Tag("node_repo_upstream", "node_repo_add").After(ownRepositories(aside, h, len(names) > 0)...)
+	own := ownRepositories(aside, h, len(names) > 0)
+	b.Tag("node_repo_upstream", "node_repo_add").After(own...).Add(NoRepositories(h, names...))
+	add := b.Tag("node_repo_upstream", "node_repo_add").After(own...)
 	for _, name := range names {
 		switch {
 		case name == "local" && local != nil:
 			localRepository(add, s, h, local)
 		case family(h) == "rpm":
-			add.Add(resource.NewFile("/etc/yum.repos.d/"+name+".repo", yumFile(h.Facts, withKeys(add, h, chosen[name]))))
+			add.Add(resource.NewFile(repositoryFile(h, name), yumFile(h.Facts, withKeys(add, h, chosen[name]))))
 		default:
-			add.Add(resource.NewFile("/etc/apt/sources.list.d/"+name+".list", aptFile(h.Facts, withKeys(add, h, chosen[name]))))
+			add.Add(resource.NewFile(repositoryFile(h, name), aptFile(h.Facts, withKeys(add, h, chosen[name]))))
 		}
 	}
 	b.Tag("node_repo_cache").Add(&resource.PackageIndex{})
@@ -47,8 +49,8 @@ func repositories(b *plan.Builder, s *module.Site, h *module.Host) {
 // list with their names in place of them.
 func withKeys(b *plan.Builder, h *module.Host, list []upstream) []upstream {
 	for i, u := range list {
-		if strings.Contains(u.key, "-----BEGIN PGP") {
-			list[i].key = keyDirs[family(h)] + u.name + ".asc"
+		if u.armored() {
+			list[i].key = u.keyFile(h)
 			b.Add(resource.NewFile(list[i].key, strings.TrimSpace(u.key)+"\n"))
 		}
 	}
@@ -63,6 +65,18 @@ type upstream struct {
 	meta                   []inventory.Pair // the rest of meta
 	minor                  bool
 }
+
+// armored reports whether the inventory has the key itself.
+func (u upstream) armored() bool { return strings.Contains(u.key, "-----BEGIN PGP") }
+
+// file returns the path of the key if it is a file of the host.
+func (u upstream) file() (string, bool) {
+	name := strings.TrimPrefix(u.key, "file://")
+	return name, strings.HasPrefix(name, "/")
+}
+
+// keyFile is where h gets a key that the inventory has.
+func (u upstream) keyFile(h *module.Host) string { return keyDirs[family(h)] + u.name + ".asc" }
 
 // upstreams returns the entries of repo_upstream for the module called name on h.
 func upstreams(s *module.Site, h *module.Host, name string) []upstream {
@@ -110,8 +124,8 @@ func aptFile(f resource.Facts, list []upstream) string {
 	text := header
 	for _, u := range list {
 		key := ""
-		if strings.HasPrefix(u.key, "/") {
-			key = " [signed-by=" + u.key + "]"
+		if file, ok := u.file(); ok {
+			key = " [signed-by=" + file + "]"
 		}
 		text += "# " + u.name + "\ndeb" + key + " " + aptURL(f, u) + "\n"
 	}

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"path"
+
 	"pigsty/internal/module"
 	"pigsty/internal/plan"
+	"pigsty/internal/repo"
 	"pigsty/internal/resource"
 )
 
@@ -10,25 +13,71 @@ import (
 // node_repo_remove says, and returns the IDs of the steps. Unless the inventory
 // writes it they stay: base systems come from wherever the host gets them. They
 // also stay where the host would be left without any, or builds the deployment's
-// repository from them.
+// repository from them; there those of an earlier run come back.
 func ownRepositories(b *plan.Builder, h *module.Host, replaced bool) []string {
-	if !written(h, "node_repo_remove") {
+	b = b.Tag("node_repo_remove")
+	aside, why := *repositoryFiles[family(h)], ""
+	chosen := written(h, "node_repo_remove")
+	switch {
+	case chosen && !module.Params[Params](h).NodeRepoRemove:
+		aside.Back = true
+	case chosen && variable(h, "infra_seq") != "" && on(h, "repo_enabled", true):
+		aside.Back, aside.Rescue = true, true
+		why = "this node builds the deployment's repository from them"
+	case !replaced:
+		aside.Back, aside.Rescue = true, true
+		if chosen {
+			why = "node_repo_modules gives this host no repository in their place"
+		}
+	case !chosen:
 		return nil
 	}
-	b = b.Tag("node_repo_remove")
-	impossible := func(why string) []string {
-		return []string{b.Add(&resource.Impossible{Name: "repository files", Why: why})}
+	var ids []string
+	if why != "" {
+		ids = append(ids, b.Add(&resource.Impossible{Name: "repository files", Why: why}))
 	}
+	return append(ids, b.Add(&aside))
+}
+
+// repositoryFile is where the host is told of the repositories of a module; those of
+// all modules match that of *.
+func repositoryFile(h *module.Host, name string) string {
+	if family(h) == "rpm" {
+		return "/etc/yum.repos.d/" + name + ".repo"
+	}
+	return "/etc/apt/sources.list.d/" + name + ".list"
+}
+
+// NoRepositories removes the repository files that modules of node_repo_modules have
+// on h, all but those of keep: what they point to may be gone, too.
+func NoRepositories(h *module.Host, keep ...string) *resource.Prune {
+	prune := noLonger(repositoryFile(h, "*"))
+	for _, name := range keep {
+		prune.Keep = append(prune.Keep, path.Base(repositoryFile(h, name)))
+	}
+	return prune
+}
+
+// removeRepositories takes our repositories from the host, with their keys, and gives
+// it back what they took the place of.
+func removeRepositories(b *plan.Builder, s *module.Site, h *module.Host) {
 	aside := *repositoryFiles[family(h)]
-	switch {
-	case !module.Params[Params](h).NodeRepoRemove:
-		aside.Back = true
-	case variable(h, "infra_seq") != "" && on(h, "repo_enabled", true):
-		return impossible("this node builds the deployment's repository from them")
-	case !replaced:
-		return impossible("node_repo_modules gives this host no repository in their place")
+	aside.Back = true
+	aside.Rescue = !written(h, "node_repo_remove") || !module.Params[Params](h).NodeRepoRemove
+	b = b.After(b.Tag("node_repo_remove").Add(&aside))
+	b = b.After(b.Add(NoRepositories(h)))
+	key := repo.ClientKey
+	if family(h) == "rpm" {
+		key = repo.ClientKeyRPM
 	}
-	return []string{b.Add(&aside)}
+	b.Add(&resource.Absent{Path: key})
+	for _, name := range words(module.Params[Params](h).NodeRepoModules) {
+		for _, u := range upstreams(s, h, name) {
+			if u.armored() {
+				b.Add(&resource.Absent{Path: u.keyFile(h)})
+			}
+		}
+	}
 }
 
 // repositoryFiles are where hosts are told of repositories, by package family.

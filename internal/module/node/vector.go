@@ -58,21 +58,22 @@ func vectorService(p *Params) *resource.Unit {
 	}
 }
 
-// Logs adds the file called name with sources of another module to Vector's, if
-// Vector collects h's logs.
-func Logs(b *plan.Builder, h *module.Host, name string, content []byte) {
-	p := module.Params[Params](h)
-	if p.VectorEnabled {
-		b.Given("vector").Add(resource.NewFile(logsFile(name), content, resource.Mode(0o600)), vectorService(p))
+// Logs adds Vector to h, if it collects h's logs, with the file called name that has
+// sources of another module.
+func Logs(b *plan.Builder, s *module.Site, h *module.Host, name string, content []byte) {
+	if module.Params[Params](h).VectorEnabled {
+		vector(b, s, h)
+		b.Given("vector").Add(resource.NewFile(logsFile(name), content, resource.Mode(0o600)))
 	}
 }
 
-// NoLogs takes that file away.
+// NoLogs takes that file away. Vector may be gone already, or stopped by somebody.
 func NoLogs(b *plan.Builder, h *module.Host, name string) {
-	p := module.Params[Params](h)
-	if p.VectorEnabled {
+	if p := module.Params[Params](h); p.VectorEnabled {
 		b = b.Given("vector")
-		b.After(b.Add(&resource.Absent{Path: logsFile(name)})).Add(vectorService(p))
+		service := vectorService(p)
+		service.IfRunning = true
+		b.After(b.Add(&resource.Absent{Path: logsFile(name)})).Add(service)
 	}
 }
 

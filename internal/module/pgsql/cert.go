@@ -2,10 +2,9 @@ package pgsql
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"pigsty/internal/module"
 	"pigsty/internal/plan"
 	"pigsty/internal/resource"
 )
@@ -27,17 +26,7 @@ func (m *Member) addCert(b *plan.Builder, ca []byte) {
 		CommonName: m.Instance(), DNSNames: []string{"localhost", m.Cluster.Name, m.Instance()}, IPs: ips,
 		Organization: []string{"pigsty"}, Units: []string{"pgsql"},
 		Owner: m.owner(), KeyMode: 0o600,
-		Validity: days(validity.Value.Text), RenewBefore: renewBefore,
+		Validity: module.Validity(validity.Value.Text), RenewBefore: renewBefore,
 		CA: ca,
 	})
-}
-
-// days reads a length of time written in days, such as 7300d. What is written
-// otherwise counts as twenty years, the default.
-func days(text string) time.Duration {
-	n, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
-	if err != nil || n <= 0 {
-		n = 7300
-	}
-	return time.Duration(n) * 24 * time.Hour
 }

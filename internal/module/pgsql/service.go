@@ -16,7 +16,7 @@ import (
 // serviceHeader is the first line of the files of a cluster's services. It
 // names the cluster, so that the services that pg-test loses are never taken
 // for those of pg-test-2.
-func serviceHeader(cluster string) string { return "# pigsty: services of cluster " + cluster }
+func serviceHeader(cluster string) string { return node.ServicesHeader + cluster }
 
 // Endpoint is one server of a resolved service.
 type Endpoint struct {

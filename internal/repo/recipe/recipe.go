@@ -58,6 +58,8 @@ type Archive struct {
 
 	From   string `param:"from" required:"true" pattern:"^(https?://|file://|pool/).*[.]tar[.](gz|xz)$" form:"the URL of a .tar.gz or .tar.xz, or its path in the archive of Debian, pool/…" doc:"URL, or path on the mirror of Debian that this machine uses."`
 	SHA256 string `param:"sha256" required:"true" pattern:"^[0-9a-f]{64}$" form:"a SHA-256 of 64 hexadecimal digits" doc:"Its digest."`
+
+	Add map[string]string `param:"add" doc:"Files that it lacks, by their path in the module."`
 }
 
 // Depends are names of packages by the format that they are for.

@@ -54,9 +54,9 @@ func (t Toolchain) module(ctx context.Context, r *Recipe, work string) (string, 
 	return found.Dir, nil
 }
 
-// unpacked downloads the archive and returns the directory that is in it, without
-// what is kept of other modules: go.sum has their digests, the archive need not
-// have all of them.
+// unpacked downloads the archive and returns the directory that is in it, with what
+// the recipe adds and without what is kept of other modules: go.sum has their digests,
+// the archive need not have all of them.
 func (a *Archive) unpacked(ctx context.Context, work string) (string, error) {
 	url, err := a.url()
 	if err != nil {
@@ -84,10 +84,28 @@ func (a *Archive) unpacked(ctx context.Context, work string) (string, error) {
 	if err == nil {
 		err = unpack(in, dir)
 	}
+	if err == nil {
+		err = a.add(dir)
+	}
 	if err != nil {
 		return "", fmt.Errorf("unpack %s: %w", file.Name, err)
 	}
 	return dir, nil
+}
+
+// add writes the files that the recipe adds below dir. None of them is there.
+func (a *Archive) add(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for name, text := range a.Add {
+		if err := unpackFile(root, name, strings.NewReader(text)); err != nil {
+			return fmt.Errorf("go.archive.add of the recipe: %w", err)
+		}
+	}
+	return nil
 }
 
 // url returns where the archive is to be had.

@@ -59,6 +59,17 @@ func TestArchive(t *testing.T) {
 	if _, err := tools.compile(t.Context(), pack("../../../outside"), runtime.GOARCH); err == nil {
 		t.Error("a file was written outside")
 	}
+	for name, fine := range map[string]bool{"cmd/hello/more.go": true, "go.mod": false, "../../../outside": false} {
+		r := pack("")
+		r.Go.Archive.Add = map[string]string{name: "package main\n\nfunc init() { println(\"added by the recipe\") }\n"}
+		c, err := tools.compile(t.Context(), r, runtime.GOARCH)
+		if fine && (err != nil || !bytes.Contains(c.binary, []byte("added by the recipe"))) {
+			t.Errorf("with %s added: %v", name, err)
+		}
+		if !fine && (err == nil || !strings.Contains(err.Error(), "go.archive.add")) {
+			t.Errorf("%s is not refused: %v", name, err)
+		}
+	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(at), "outside")); err == nil {
 		t.Error("a file is outside")
 	}
