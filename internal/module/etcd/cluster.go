@@ -48,6 +48,9 @@ func (m member) clientURL() string {
 	return "https://" + net.JoinHostPort(m.Host.Name(), strconv.Itoa(m.EtcdPort))
 }
 
+// name is the one name that all members' certificates have.
+func (m member) name() string { return m.EtcdCluster + ".pigsty" }
+
 func (m member) peerURL() string {
 	return "https://" + net.JoinHostPort(m.Host.Name(), strconv.Itoa(m.EtcdPeerPort))
 }
@@ -62,6 +65,15 @@ func endpoints(list []member) []string {
 		out = append(out, m.clientURL())
 	}
 	return out
+}
+
+// Name returns the name that the certificate of every member has, for clients that
+// resolve it to all of them; empty if there is no cluster.
+func Name(s *module.Site) string {
+	for _, m := range members(s) {
+		return m.name()
+	}
+	return ""
 }
 
 // RootPassword returns the password of etcd's user root, empty if there is no cluster.

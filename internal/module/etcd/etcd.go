@@ -128,7 +128,7 @@ func (m member) configure(b *plan.Builder, s *module.Site, all []member) {
 	)
 	b.Tag("etcd_cert", "etcd_cert_issue", "etcd_cert_copy").Add(&resource.Cert{
 		CertPath: certFile, KeyPath: configDir + "/server.key", CAPath: caFile,
-		CommonName: m.instance(), DNSNames: []string{"localhost", m.instance()}, IPs: []string{"127.0.0.1", m.Host.Name()},
+		CommonName: m.instance(), DNSNames: []string{"localhost", m.instance(), m.name()}, IPs: []string{"127.0.0.1", m.Host.Name()},
 		Organization: []string{"pigsty"}, Units: []string{"etcd"},
 		Owner: owner, KeyMode: 0o600, Validity: validity(m.Host), RenewBefore: renewBefore,
 		CA: s.CA,

@@ -28,6 +28,7 @@ type Cluster struct {
 	Shards   []*Member    // of a Citus cluster: the members of all its parts
 
 	Etcd  []string     // client endpoints, host:port, sorted
+	etcds string       // the name that certificates of all etcd members have
 	root  secret.Value // etcd's password of root
 	Admin string       // address of the admin node
 	Infra []string     // addresses of the infrastructure nodes, sorted
@@ -54,6 +55,7 @@ func findClusters(s *module.Site) []*Cluster {
 		byName = map[string]*Cluster{}
 		infra  = names(s.Group("infra"))
 		etcds  = endpoints(s)
+		shared = etcd.Name(s)
 		root   = etcd.RootPassword(s)
 	)
 	for _, h := range s.Hosts() {
@@ -63,7 +65,7 @@ func findClusters(s *module.Site) []*Cluster {
 		}
 		c := byName[p.PgCluster]
 		if c == nil {
-			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, root: root, Admin: s.AdminIP(), Infra: infra}
+			c = &Cluster{Name: p.PgCluster, Params: p, Etcd: etcds, etcds: shared, root: root, Admin: s.AdminIP(), Infra: infra}
 			c.candidates = sync.OnceValue(c.selectable)
 			byName[c.Name] = c
 			out = append(out, c)

@@ -24,7 +24,9 @@ func (m *Member) configFile() string { return confDir + "/" + m.Instance() + ".y
 // addPatroniConfig adds Patroni's configuration and unit file.
 func (m *Member) addPatroniConfig(b *plan.Builder) {
 	p := m.Params
-	b.Tag("pg_conf", "pg_hba", "pg_param").After(m.Cluster.accountID()).Add( // a restart of Patroni must not find a password that etcd does not know yet
+	conf := b.Tag("pg_conf", "pg_hba", "pg_param")
+	m.addEtcdName(conf)
+	conf.After(m.Cluster.accountID()).Add( // a restart of Patroni must not find a password that etcd does not know yet
 		resource.NewFile(m.configFile(), m.patroniYAML(), resource.Mode(0o640), resource.OwnedBy(p.PgDbsu, dbsuGroup),
 			resource.Masking("password:")),
 		&resource.Link{Path: patroniYML, Target: m.configFile()},
@@ -40,6 +42,7 @@ func (m *Member) patroniUnit() *resource.Unit {
 		Name: "patroni.service", Enabled: true, Running: true, RestartImpact: resource.ImpactFailover,
 		After: append([]string{
 			"link " + patroniYML, "link " + path.Dir(m.Params.PgBinDir), "file /etc/pgbackrest/pgbackrest.conf", "dir /run/postgresql",
+			m.etcdLines().Key(),
 			"dir /pg/", "file /pg/", "cert /pg/cert/",
 		}, foreignKeys...),
 	}
@@ -114,7 +117,7 @@ func (m *Member) patroniLog() mapping {
 
 func (m *Member) patroniEtcd() mapping {
 	var y mapping
-	y.set("hosts", m.Cluster.Etcd)
+	y.set("hosts", m.etcdHosts())
 	y.set("protocol", "https")
 	y.set("cacert", certDir+"/ca.crt")
 	y.set("cert", certDir+"/server.crt")

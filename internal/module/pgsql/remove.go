@@ -80,12 +80,17 @@ func remove(s *module.Site, hosts []*module.Host) []*plan.Step {
 					meta.After(keys).Add(resetcd.AccountAbsent{API: etcd.Access(s, node.CAFile), Name: c.first().scopeName()})
 				}
 			}
-			backups = c.first().removeStanza(b.Tag("pg_backup"))
 			out = append(out, b.Steps()...)
+			var deleted []*plan.Step
+			deleted, backups = c.removeStanza(stopped)
+			out = append(out, deleted...)
 		}
 		for _, m := range gone {
 			b := m.builder().After(plan.ID(m.Name(), "unit absent patroni.service"), plan.ID(m.Name(), m.stopped(0).Key()),
-				plan.ID(m.Name(), "unit absent pgbouncer.service")).After(backups...)
+				plan.ID(m.Name(), "unit absent pgbouncer.service"))
+			if m == c.first() {
+				b = b.After(backups...)
+			}
 			m.removeFiles(b)
 			out = append(out, b.Steps()...)
 		}
@@ -149,13 +154,21 @@ func (m *Member) stopped(impact resource.Impact) postgres.Stopped {
 
 // removeStanza deletes the cluster's backups from a repository that others use
 // too, if the inventory says so, and returns the ID of that. It needs the
-// configuration and the data directory that removeFiles removes.
-func (m *Member) removeStanza(b *plan.Builder) []string {
-	p := m.Params
-	if !p.PgbackrestEnabled || !p.PgRmBackup || m.ownRepository() {
-		return nil
+// configuration and the data directory that removeFiles removes from that host.
+func (c *Cluster) removeStanza(after []string) (steps []*plan.Step, ids []string) {
+	if p := c.first().Params; !p.PgbackrestEnabled || !p.PgRmBackup || c.first().ownRepository() {
+		return nil, nil
 	}
-	return []string{b.Add(postgres.StanzaAbsent{Stanza: m.stanza(), Data: p.PgData, Bin: p.PgBinDir})}
+	var idle []string
+	for _, m := range c.Members {
+		b := m.builder().Tag("postgres", "pg_backup")
+		idle = append(idle, b.Add(postgres.StanzaIdle{Stanza: m.stanza(), Data: m.Params.PgData}))
+		steps = append(steps, b.Steps()...)
+	}
+	m := c.first()
+	b := m.builder().Tag("pg_backup").After(after...).After(idle...)
+	id := b.Add(postgres.StanzaAbsent{Stanza: m.stanza(), Data: m.Params.PgData, Bin: m.Params.PgBinDir})
+	return append(steps, b.Steps()...), []string{id}
 }
 
 // removeFiles removes what the instance left on disk: configuration always,
@@ -177,6 +190,7 @@ func (m *Member) removeFiles(b *plan.Builder) {
 	file(server, "/etc/sudoers.d/"+dbsuGroup)
 	file(server, p.PgDbsuHome+"/.pgpass")
 	m.removeExchange(server, "")
+	m.removeEtcdName(server)
 	dir, _ := m.cronTab()
 	server.Tag("pg_crontab").Add(&resource.Prune{Dir: dir, Glob: p.PgDbsu, Header: managed})
 

@@ -22,7 +22,7 @@ import "pigsty/internal/resource"
 func Resources() []resource.Resource {
 	return []resource.Resource{
 		Role{}, Database{}, Schema{}, Extension{}, DefaultPrivileges{}, DatabasePrivileges{},
-		Baseline{}, ReplicationGrants{}, Reload{}, SettingsDrift{}, UserList{}, Stanza{}, StanzaAbsent{}, HBAFile{}, &DataFile{}, Extra{}, Stopped{},
+		Baseline{}, ReplicationGrants{}, Reload{}, SettingsDrift{}, UserList{}, Stanza{}, StanzaAbsent{}, StanzaIdle{}, HBAFile{}, &DataFile{}, Extra{}, Stopped{},
 		Backup{}, ArchiveCheck{}, Backups{}, Restore{}, RestoreBegun{}, Outdated{}, Handed{}, Returned{}, &Report{},
 	}
 }

@@ -169,11 +169,15 @@ func (p *pass) loaded(ctx context.Context) (time.Time, error) {
 // ten seconds later, and only then starts the command that reloads the server.
 func (p *pass) settled(ctx context.Context, written, loaded time.Time) (time.Time, error) {
 	const moment = 3 * time.Second
-	for !loaded.After(written) && time.Since(written) < moment {
+	end := written.Add(moment)
+	if last := time.Now().Add(moment); end.After(last) { // the clock was set back since
+		end = last
+	}
+	for !loaded.After(written) && time.Now().Before(end) {
 		select {
 		case <-ctx.Done():
 			return loaded, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 		var err error
 		if loaded, err = p.loaded(ctx); err != nil {

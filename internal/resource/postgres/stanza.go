@@ -254,8 +254,13 @@ func (s Stanza) Apply(ctx context.Context, h *resource.Host) error {
 		}
 		verb = "stanza-upgrade"
 	}
+	return s.patiently(ctx, h, "--no-online", verb)
+}
+
+// patiently is run, again for a while if another pgBackRest holds the lock.
+func (s Stanza) patiently(ctx context.Context, h *resource.Host, args ...string) error {
 	for deadline := time.Now().Add(stanzaWait); ; {
-		_, err := s.run(ctx, h, "--no-online", verb)
+		_, err := s.run(ctx, h, args...)
 		var failed *resource.CommandError
 		if err == nil || !errors.As(err, &failed) || failed.Code != stanzaBusy || time.Now().After(deadline) {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -271,28 +272,58 @@ func TestStanzaAbsent(t *testing.T) {
 			t.Errorf("%s: %s, %v", why, shown(c), err)
 		}
 	}
-	left("without configuration", "")
+	idle := StanzaIdle{Stanza: s.Stanza, Data: s.Data}
+	left("without configuration", "/etc/pgbackrest.conf is gone")
+	settled(t, h, idle)
 	write(t, h, "/etc/pgbackrest.conf", "")
 	left("without data", "/pg/data is gone")
 	write(t, h, "/pg/data/global/pg_control", "")
 	controlled = "1"
 	left("of another cluster", "is of another database cluster (system identifier ")
 	controlled = system
+	incomplete := `[{"name":"pg-test","status":{"code":3,"message":"missing stanza data"},"db":[],"backup":[]}]`
+	whole := answer
+	answer = incomplete
+	left("of whom nobody knows", "does not say whose it is")
 
 	const program = "postgres: pgbackrest --config=/etc/pgbackrest.conf --stanza=pg-test "
+	if err := idle.Apply(t.Context(), h); err != nil || !strings.HasSuffix(ran(shell), program+"--force stop\n"+program+"start") {
+		t.Errorf("ran\n%s\n%v", ran(shell), err)
+	}
+	answer = whole
 	reach(t, h, s, "remove (pg_rm_backup) impact data loss note 2 backups, of 2029-12-29 to 2030-01-29")
-	if got := ran(shell); !strings.Contains(got, strings.Join([]string{program + "stop", program + "stanza-delete", program + "start"}, "\n")) {
+	if got := ran(shell); !strings.Contains(got, strings.Join([]string{program + "--force stop", program + "--force stanza-delete", program + "start"}, "\n")) {
 		t.Errorf("ran\n%s", got)
 	}
-	answer = `[{"name":"pg-test","status":{"code":3,"message":"missing stanza data"},"db":[],"backup":[]}]`
-	reach(t, h, s, "remove (pg_rm_backup) impact data loss note what a deletion that was cut left")
+
+	// A deletion is cut after it has taken what says whose the stanza is.
+	answer = whole
+	deletes := shell.Answer
 	shell.Answer = func(c resource.Command) ([]byte, error) {
-		if strings.HasSuffix(c.Args[0], "pg_controldata") {
-			return []byte("Database system identifier: 1\n"), nil
+		if c.Args[len(c.Args)-1] == "stanza-delete" {
+			answer = incomplete
+			return nil, errors.New("killed")
 		}
+		return deletes(c)
+	}
+	if err := s.Apply(t.Context(), h); err == nil || !strings.HasSuffix(ran(shell), program+"start") {
+		t.Errorf("ran\n%s\n%v", ran(shell), err)
+	}
+	shell.Answer = deletes
+	reach(t, h, s, "remove (pg_rm_backup) impact data loss note what a deletion that was cut left")
+	answer = incomplete
+	left("when it is done", "does not say whose it is")
+
+	pid := fmt.Sprint(os.Getpid())
+	write(t, h, "/pg/data/postmaster.pid", pid+"\n")
+	write(t, h, "/proc/"+pid+"/cwd/postmaster.pid", pid+"\n")
+	if err := idle.Apply(t.Context(), h); err == nil || !strings.Contains(err.Error(), "a server runs in /pg/data") {
+		t.Error(err)
+	}
+	shell.Answer = func(c resource.Command) ([]byte, error) {
 		return nil, &resource.CommandError{Args: c.Args, Code: 49, Output: "unable to connect"}
 	}
-	if _, err := s.Diff(t.Context(), h); err == nil || !strings.Contains(err.Error(), "`-e pg_rm_backup=false` leaves alone what is in it") {
+	if _, err := s.Diff(t.Context(), h); err == nil || !strings.Contains(err.Error(), "`-e pg_rm_backup=false` leaves alone what is in the repository") {
 		t.Error(err)
 	}
 }
