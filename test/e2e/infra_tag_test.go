@@ -16,7 +16,7 @@ func number(text string) int {
 }
 
 // infraDamage does harm to one thing of each part of an infra node.
-const infraDamage = `rm /etc/profile.d/pglog.sh ~/.pg_service.conf ~/.pigsty /etc/pki/infra.crt /etc/dnsmasq.d/pigsty/default /infra/rules/etcd.yml /infra/targets/ping/NODE.yml
+const infraDamage = `rm /etc/profile.d/pglog.sh ~/.pg_service.conf ~/.pigstyrc /etc/pki/infra.crt /etc/dnsmasq.d/pigsty/default /infra/rules/etcd.yml /infra/targets/ping/NODE.yml
 chmod 700 /infra/conf
 gpasswd -d nginx infra
 chmod 700 /infra/datasources
@@ -32,14 +32,14 @@ var infraParts = []struct {
 	{"infra", []string{"cert /etc/pki/infra.crt", "dir /infra/conf", "dir /infra/datasources", "file /data/nginx/index.html",
 		"file /etc/blackbox.yml", "file /etc/default/alertmanager", "file /etc/default/nginx_exporter", "file /etc/dnsmasq.d/pigsty/default",
 		"file /etc/nginx/conf.d/metrics.conf", "file /etc/profile.d/pglog.sh", "file /infra/prometheus.yml", "file /infra/rules/etcd.yml",
-		"file /infra/targets/ping/NODE.yml", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty",
+		"file /infra/targets/ping/NODE.yml", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigstyrc # pigsty",
 		"unit alertmanager.service", "unit blackbox_exporter.service", "unit dnsmasq.service", "unit nginx.service",
 		"unit nginx_exporter.service", "unit vmalert.service", "unit vmetrics.service", "user nginx"}},
-	{"infra_env", []string{"dir /infra/conf", "file /etc/profile.d/pglog.sh", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty"}},
+	{"infra_env", []string{"dir /infra/conf", "file /etc/profile.d/pglog.sh", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigstyrc # pigsty"}},
 	{"env_dir", []string{"dir /infra/conf"}},
 	{"env_pg", []string{"lines /root/.pg_service.conf # pigsty"}},
-	{"env_var", []string{"lines /root/.pigsty # pigsty"}},
-	{"env_dir,env_pg,env_var", []string{"dir /infra/conf", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigsty # pigsty"}},
+	{"env_var", []string{"lines /root/.pigstyrc # pigsty"}},
+	{"env_dir,env_pg,env_var", []string{"dir /infra/conf", "lines /root/.pg_service.conf # pigsty", "lines /root/.pigstyrc # pigsty"}},
 	{"env_pgadmin", nil},
 	{"infra_pkg", nil},
 	{"infra_pkg_yum,infra_pkg_pip", nil},
@@ -90,7 +90,7 @@ func infraTags(t *testing.T, w *world) {
 	}
 	for tags, want := range map[string][]string{
 		"env_dir":        {"change dir /infra/conf"},
-		"env_var":        {"create lines /root/.pigsty # pigsty"},
+		"env_var":        {"create lines /root/.pigstyrc # pigsty"},
 		"nginx_index":    {"change file /data/nginx/index.html"},
 		"infra_register": {"create file /infra/targets/ping/" + w.addr(11) + ".yml"},
 		"dns":            {"create file /etc/dnsmasq.d/pigsty/default"},

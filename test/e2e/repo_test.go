@@ -235,13 +235,13 @@ func siteWithoutNetwork(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.on(t, 12, "mkdir -m 700 /root/site && cat >/root/site/pigsty.yml <<'END'\n"+string(text)+"END")
+	w.on(t, 12, "cat >/root/pigsty.yml <<'END'\n"+string(text)+"END")
 	began := time.Now()
-	if out := w.slowly(t, 12, "cd /root/site && ../bin/pigsty deploy 2>&1 || echo failed"); strings.HasSuffix(out, "failed") {
+	if out := w.slowly(t, 12, "cd /root && bin/pigsty deploy 2>&1 || echo failed"); strings.HasSuffix(out, "failed") {
 		t.Fatalf("deployed on itself:\n%s", out)
 	}
 	t.Logf("deployed in %s", time.Since(began).Round(100*time.Millisecond))
-	if out := w.slowly(t, 12, "cd /root/site && ../bin/pigsty plan 2>&1"); !strings.Contains(out, "nothing to do") {
+	if out := w.slowly(t, 12, "cd /root && bin/pigsty plan 2>&1"); !strings.Contains(out, "nothing to do") {
 		t.Errorf("again:\n%s", out)
 	}
 	if got := w.query(t, 12, "postgres", "SELECT NOT pg_is_in_recovery()"); got != "t" {

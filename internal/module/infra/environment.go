@@ -38,8 +38,8 @@ func (i *instance) environment(b *plan.Builder) {
 		"export PGUSER=" + p.PgAdminUsername, "export PGDATABASE=postgres", "export METADB_URL=service=meta",
 		"export GRAFANA_ENDPOINT=http://" + i.self(i.GrafanaPort) + "/ui",
 	}
-	b.Tag("env_var").Add(private(".pigsty", env), &resource.Lines{
-		Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Lines: []string{"[ -f ~/.pigsty ] && . ~/.pigsty"},
+	b.Tag("env_var").Add(private(".pigstyrc", env), &resource.Lines{
+		Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Lines: []string{"[ -f ~/.pigstyrc ] && . ~/.pigstyrc"},
 		Owner: i.owner()})
 }
 

@@ -127,7 +127,7 @@ func (i *instance) handBack(b *plan.Builder) []string {
 
 // removeEnvironment removes our lines from files of people, and files of ours.
 func (i *instance) removeEnvironment(b *plan.Builder) {
-	for _, name := range []string{".pgpass", ".pg_service.conf", ".pigsty"} {
+	for _, name := range []string{".pgpass", ".pg_service.conf", ".pigstyrc"} {
 		b.Add(&resource.Lines{Path: path.Join(i.userHome(), name), Marker: envMarker, Block: true, Hidden: true, Drop: true})
 	}
 	b.Add(&resource.Lines{Path: path.Join(i.userHome(), ".bashrc"), Marker: envMarker, Drop: true})
