@@ -320,7 +320,7 @@ gpg --batch --detach-sign --armor /srv/upstream/repodata/repomd.xml`
 func buildForDnf(t *testing.T, w *world) {
 	w.slowly(t, 11, "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends dnf createrepo-c rpm gnupg >/dev/null")
 	w.on(t, 11, elRelease)
-	w.inventory(t, "infra: { hosts: { NET.11: { infra_seq: 1 } } }", "admin_ip: "+w.addr(11), "repo_modules: infra", "repo_packages: [ sample-app ]", "repo_extra_packages: []",
+	w.inventory(t, "infra: { hosts: { NET.11: { infra_seq: 1 } } }", "admin_ip: "+w.addr(11), "nginx_enabled: false", "repo_modules: infra", "repo_packages: [ sample-app ]", "repo_extra_packages: []",
 		"repo_upstream: [ { name: sample, module: infra, releases: [9], arch: [x86_64, aarch64], baseurl: { default: 'file:///srv/upstream/' }, meta: { gpgkey: /srv/upstream.asc } } ]")
 	// Nothing is there yet but an index: all that is missing is named at once.
 	w.slowly(t, 11, strings.Replace(makeUpstream, "NAMES", "other", 1))

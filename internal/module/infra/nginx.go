@@ -64,7 +64,7 @@ func (i *instance) serving(b *plan.Builder) *plan.Builder {
 	if !i.RepoEnabled {
 		return b
 	}
-	return b.Tag("repo_nginx")
+	return b.Tag("repo", "repo_nginx")
 }
 
 func nginxUnit() *resource.Unit {

@@ -52,7 +52,7 @@ func (i *instance) packages(b *plan.Builder) {
 	}
 	b.Tag("infra_pkg", "infra_pkg_yum").Add(list)
 	if i.NginxEnabled && i.RepoEnabled {
-		b.Tag("repo_nginx").Add(&resource.Packages{Items: []resource.PackageItem{anyOf(nginxPackages, "nginx_enabled")}})
+		b.Tag("repo", "repo_nginx").Add(&resource.Packages{Items: []resource.PackageItem{anyOf(nginxPackages, "nginx_enabled")}})
 	}
 }
 

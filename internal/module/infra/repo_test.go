@@ -197,6 +197,7 @@ func TestRepositoryTags(t *testing.T) {
 			"file /etc/systemd/system/nginx.service.d/pigsty.conf", "htpasswd /etc/nginx/.htpasswd", "link /etc/nginx/conf.d/cert/i.pigsty.crt",
 			"link /etc/nginx/conf.d/cert/i.pigsty.key", "group infra", "link /www", "packages", "unit nginx.service", "user nginx"},
 	}
+	want["repo"] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(want["repo_dir"], want["repo_use"], want["repo_prepare"], want["repo_nginx"]))))
 	for _, tag := range buildTags {
 		if want[tag] == nil {
 			want[tag] = []string{"repository /www/pigsty"}
