@@ -254,8 +254,8 @@ func (w *world) browser(t *testing.T, n byte) *http.Client {
 func (w *world) namedBy(t *testing.T, n byte) *http.Client {
 	t.Helper()
 	c := w.browser(t, n)
-	c.Timeout = 30 * time.Second // a part of it for each address
-	c.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: w.resolver(n)}).DialContext
+	c.Timeout = time.Minute // the request's own limit does not end a connection that is being made
+	c.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: w.resolver(n), Timeout: 20 * time.Second}).DialContext
 	return c
 }
 
