@@ -59,10 +59,7 @@ func removal(s *module.Site, hosts []*module.Host) []*plan.Step {
 		i.removeData(b.Tag("data"))
 		pkg := slices.Concat(nginxPackages, dnsmasqPackages, vmetricsPackages, []string{"vmutils"}, vlogsPackages, vtracesPackages,
 			alertmanagerPackages, blackboxPackages, exporterPackages, grafanaPlugins, grafanaPackages)
-		b.Tag("package").Add(&resource.PackagesAbsent{Names: pkg, Ours: true})
-		if names := i.clientNames(); len(names) > 0 {
-			b.Tag("package").Add(&resource.PackagesAbsent{Names: names, Ours: true})
-		}
+		b.Tag("package").Add(&resource.PackagesAbsent{Names: slices.Concat(pkg, i.clientNames()), Ours: true})
 		out = append(out, b.Steps()...)
 	}
 	return out
