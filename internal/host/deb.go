@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"pigsty/internal/resource"
@@ -23,6 +24,7 @@ type deb struct {
 	commands *commands
 	control  resource.Control
 	status   dpkgStatus
+	one      sync.Mutex // held by the transaction that runs
 }
 
 var _ resource.PackageManager = (*deb)(nil)
@@ -169,6 +171,8 @@ func (d *deb) Remove(ctx context.Context, names ...string) error {
 }
 
 func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
+	d.one.Lock() // two would take each other's policy away
+	defer d.one.Unlock()
 	restore, err := forbidStarts(policyFile)
 	if err != nil {
 		return err

@@ -39,6 +39,10 @@ type Unit struct {
 	// or restarted.
 	Check []string
 
+	// Workers is the title of the processes that a reload replaces: it is over
+	// when none of those before it takes connections any more.
+	Workers string
+
 	// RestartImpact is the impact of a restart or stop; 0 means ImpactRestart.
 	RestartImpact Impact
 
@@ -213,13 +217,14 @@ func (u *Unit) Apply(ctx context.Context, h *Host) error {
 	}
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	before := u.workers(h, st)
 	if err := do(within, u.Name); err != nil {
 		return u.failure(ctx, h, verb, err)
 	}
-	if verb != "reload" {
-		if err := u.settled(ctx, h); err != nil {
-			return u.failure(ctx, h, verb, err)
-		}
+	if verb == "reload" {
+		u.replaced(ctx, h, before)
+	} else if err := u.settled(ctx, h); err != nil {
+		return u.failure(ctx, h, verb, err)
 	}
 	if st, err = h.Units.Show(ctx, u.Name); err != nil {
 		return err

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // siteKinds are sites of every kind, on host 10 alone: to the other node's portal
@@ -34,17 +32,6 @@ func infraKinds(t *testing.T, w *world) {
 			"i.pigsty/": "Alert Rules", "j.pigsty/": "Alert Rules", "p.pigsty/api/v1/query?query=up": "success", "q.pigsty/api/v1/query?query=up": "success",
 			"f.pigsty/": "some.txt", "f.pigsty/some.txt": "something", "t.pigsty/": "Alert Rules", "c.pigsty/": "Alert Rules",
 		} {
-			eventually(t, time.Minute, mode+" "+url, func() error { // workers that end still answer for a moment
-				res, err := c.Get(scheme + "://" + url)
-				if err != nil {
-					return err
-				}
-				_ = res.Body.Close()
-				if res.StatusCode != 200 {
-					return fmt.Errorf("it answers %s", res.Status)
-				}
-				return nil
-			})
 			if body := w.get(t, c, scheme+"://"+url, 200); !strings.Contains(body, part) {
 				t.Errorf("%s: %s has no %q:\n%.500s", mode, url, part, body)
 			}
