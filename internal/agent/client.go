@@ -102,7 +102,7 @@ func (c *Client) Observing() time.Duration {
 // applied; a Result follows.
 func (c *Client) Apply(id string) error { return c.conn.send(message{Apply: &apply{ID: id}}) }
 
-// Save has the host write its manifest.
+// Save has the host write its manifest, and systemd read what was enabled.
 func (c *Client) Save() error {
 	if err := c.conn.send(message{Save: &save{Now: true}}); err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 // observers is how many steps of a host are observed at once.
 const observers = 8
 
+// finishTimeout bounds what is done after all steps.
+const finishTimeout = time.Minute
+
 // Serve works for the control side at the other end of rw until that closes.
 // Steps that run then are let finish what must not be cut (a package
 // transaction) and no new ones start. open makes the host to work on.
@@ -37,7 +40,7 @@ func Serve(ctx context.Context, rw io.ReadWriter, open func(resource.Control) (*
 	defer func() {
 		cancel()
 		s.work.Wait()
-		_ = host.Manifest.Save(host.Files)
+		_ = s.finish()
 		s.unlock()
 	}()
 	for {
@@ -83,7 +86,7 @@ func (s *server) handle(ctx context.Context, m message) {
 	case m.Save != nil:
 		s.work.Go(func() {
 			reply := saved{}
-			if err := s.host.Manifest.Save(s.host.Files); err != nil {
+			if err := s.finish(); err != nil {
 				reply.Error = err.Error()
 			}
 			_ = s.conn.send(message{Saved: &reply})
@@ -198,6 +201,20 @@ func (s *server) run(ctx context.Context, st Step) (err error) {
 		ctx = context.WithoutCancel(ctx) // half a package transaction is worse than a late one
 	}
 	return st.Resource.Apply(s.control.named(ctx, st.ID), s.host)
+}
+
+// finish does what waits for the end of all steps, also when that was too early.
+func (s *server) finish() error {
+	ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
+	defer cancel()
+	links, save := s.host.Units.ReadLinks(ctx), s.host.Manifest.Save(s.host.Files)
+	if links != nil {
+		links = fmt.Errorf("have systemd read which units are enabled: %w", links)
+	}
+	if save != nil {
+		save = fmt.Errorf("save %s: %w", resource.ManifestPath, save)
+	}
+	return errors.Join(links, save)
 }
 
 func (s *server) lock(holder string) {

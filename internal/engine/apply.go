@@ -92,11 +92,14 @@ func (f *Fleet) Apply(ctx context.Context, g *plan.Graph, p *plan.Plan) *Summary
 	all.Wait()
 	for _, name := range f.order {
 		if n := f.hosts[name]; n.lost() == nil {
-			if err := n.client.Save(); err != nil {
-				a.failHost(name, fmt.Sprintf("save %s: %v", resource.ManifestPath, err))
-			}
+			all.Go(func() {
+				if err := n.client.Save(); err != nil {
+					a.failHost(name, err.Error())
+				}
+			})
 		}
 	}
+	all.Wait()
 	a.summary.Elapsed = time.Since(began)
 	return a.summary
 }

@@ -100,6 +100,24 @@ func TestUnitForReal(t *testing.T) {
 	} else {
 		t.Log(err)
 	}
+	converge(t, h, resource.NewFile(unitFile, text))
+	converge(t, h, u)
+	for _, enabled := range []bool{false, true, false} {
+		converge(t, h, &resource.Unit{Name: name, Enabled: enabled, Running: true})
+		st, err := h.Units.Show(t.Context(), name)
+		if err != nil || st.Enabled != enabled || st.Stale {
+			t.Errorf("enabled: %v: %+v %v", enabled, st, err)
+		}
+		if ssh, err := h.Units.Show(t.Context(), "ssh.service"); err != nil || ssh.Stale {
+			t.Errorf("another unit is to be read anew, too: %+v %v", ssh, err)
+		}
+	}
+	if err := h.Units.ReadLinks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := (&units{}).Show(t.Context(), name); err != nil || st.Enabled {
+		t.Errorf("systemd does not know that the unit is disabled: %+v %v", st, err)
+	}
 	converge(t, h, gone)
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -17,8 +19,13 @@ import (
 type units struct {
 	commands *commands
 
-	mu   sync.Mutex
-	conn *dbus.Conn
+	mu     sync.Mutex
+	conn   *dbus.Conn
+	linked map[string]bool // units enabled (true) or disabled since systemd last read its files
+
+	reloading sync.Mutex // held while systemd reads its files
+	began     atomic.Uint64
+	outcome   error // of the last time
 }
 
 var _ resource.Units = (*units)(nil)
@@ -50,6 +57,9 @@ func (u *units) Show(ctx context.Context, name string) (resource.UnitState, erro
 	if err != nil {
 		return resource.UnitState{}, err
 	}
+	u.mu.Lock()
+	enabled, newer := u.linked[name]
+	u.mu.Unlock()
 	all, err := conn.GetUnitPropertiesContext(ctx, name)
 	if err != nil {
 		return resource.UnitState{}, fmt.Errorf("ask systemd about %s: %w", name, err)
@@ -71,6 +81,9 @@ func (u *units) Show(ctx context.Context, name string) (resource.UnitState, erro
 	// "indirect" is none of these: only a link of another name leads to it.
 	case "static", "generated", "transient":
 		st.Enabled, st.Static = true, true
+	}
+	if newer {
+		st.Enabled = enabled
 	}
 	running := st.Active == "active" || st.Active == "reloading"
 	if running {
@@ -168,35 +181,71 @@ func (u *units) Reload(ctx context.Context, name string) error {
 
 // Enable implements resource.Units.
 func (u *units) Enable(ctx context.Context, name string) error {
-	conn, err := u.connect()
-	if err != nil {
-		return err
-	}
-	if _, _, err := conn.EnableUnitFilesContext(ctx, []string{name}, false, false); err != nil {
-		return err
-	}
-	return u.DaemonReload(ctx) // as systemctl does, for the links to take effect
+	return u.link(ctx, "enable", name)
 }
 
 // Disable implements resource.Units.
 func (u *units) Disable(ctx context.Context, name string) error {
-	conn, err := u.connect()
-	if err != nil {
+	return u.link(ctx, "disable", name)
+}
+
+// link has systemctl make or remove the links by itself. systemd would do the
+// same, but then holds every unit for changed until it has read all files anew,
+// which takes a second on a small host: once for all units is enough.
+func (u *units) link(ctx context.Context, verb, name string) error {
+	if _, err := u.commands.Run(ctx, resource.Command{Args: []string{"systemctl", "--quiet", "--root=/", verb, name}}); err != nil {
 		return err
 	}
-	if _, err := conn.DisableUnitFilesContext(ctx, []string{name}, false); err != nil {
-		return err
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.linked == nil {
+		u.linked = map[string]bool{}
+	}
+	u.linked[name] = verb == "enable"
+	return nil
+}
+
+// ReadLinks implements resource.Units.
+func (u *units) ReadLinks(ctx context.Context) error {
+	u.mu.Lock()
+	n := len(u.linked)
+	u.mu.Unlock()
+	if n == 0 {
+		return nil
 	}
 	return u.DaemonReload(ctx)
 }
 
-// DaemonReload implements resource.Units.
+// DaemonReload implements resource.Units. One serves all who asked before it began.
 func (u *units) DaemonReload(ctx context.Context) error {
+	asked := u.began.Load()
+	u.reloading.Lock()
+	defer u.reloading.Unlock()
+	if u.began.Load() == asked {
+		u.began.Add(1)
+		u.outcome = u.daemonReload(ctx)
+	}
+	return u.outcome
+}
+
+func (u *units) daemonReload(ctx context.Context) error {
 	conn, err := u.connect()
 	if err != nil {
 		return err
 	}
-	return conn.ReloadContext(ctx)
+	u.mu.Lock()
+	before := maps.Clone(u.linked)
+	u.mu.Unlock()
+	if err := conn.ReloadContext(ctx); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.linked, func(name string, enabled bool) bool {
+		was, known := before[name]
+		return known && was == enabled
+	})
+	return nil
 }
 
 // Journal implements resource.Units.

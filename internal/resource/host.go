@@ -192,7 +192,11 @@ type Units interface {
 	Reload(ctx context.Context, name string) error
 	Enable(ctx context.Context, name string) error
 	Disable(ctx context.Context, name string) error
+	// DaemonReload has systemd read its unit files anew.
 	DaemonReload(ctx context.Context) error
+	// ReadLinks has systemd read what Enable and Disable linked, which takes
+	// effect at the next boot anyway: once, when all is done.
+	ReadLinks(ctx context.Context) error
 	// Journal returns the unit's last n log lines.
 	Journal(ctx context.Context, name string, n int) string
 }

@@ -134,6 +134,9 @@ func (s *Systemd) DaemonReload(context.Context) error {
 	return nil
 }
 
+// ReadLinks implements resource.Units.
+func (s *Systemd) ReadLinks(context.Context) error { return nil }
+
 // Journal implements resource.Units.
 func (s *Systemd) Journal(_ context.Context, name string, _ int) string {
 	s.mu.Lock()
