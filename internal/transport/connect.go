@@ -267,25 +267,36 @@ func (c *conn) Close() {
 }
 
 // keepAlive asks the host for a sign of life every interval. When nothing has
-// arrived for limit, it declares the connection dead and closes it.
+// arrived for limit, it declares the connection dead and closes it. Time in which
+// this process itself stood still does not count: nothing was asked in it.
 func (c *conn) keepAlive(interval, limit time.Duration) {
 	t := time.NewTicker(interval)
 	defer t.Stop()
-	var waiting atomic.Bool
+	var (
+		waiting atomic.Bool
+		silent  time.Duration
+		heard   = c.wire.heard.Load()
+		last    = time.Now()
+	)
 	for {
 		select {
 		case <-c.done:
 			return
 		case <-t.C:
 		}
-		silent := time.Since(time.Unix(0, c.wire.heard.Load()))
+		now := time.Now()
+		silent += min(now.Sub(last), interval*3/2)
+		last = now
+		if h := c.wire.heard.Load(); h != heard {
+			heard, silent = h, min(now.Sub(time.Unix(0, h)), interval)
+		}
 		if silent >= limit {
 			c.cause.CompareAndSwap(nil, fail(StageConnection, "check the network and the host, then run again",
 				"no sign of life from %s for %s", c.set.addr(), silent.Round(time.Second)))
 			c.Close()
 			return
 		}
-		if silent >= interval && waiting.CompareAndSwap(false, true) {
+		if silent >= interval/2 && waiting.CompareAndSwap(false, true) {
 			go func() {
 				_, _, _ = c.client.SendRequest("keepalive@openssh.com", true, nil)
 				waiting.Store(false)
