@@ -49,7 +49,7 @@ type recipe struct {
 
 // baseRecipe is a plain server as a cloud provider would hand it out: no Python, no tools of ours.
 func baseRecipe() recipe {
-	return recipe{
+	r := recipe{
 		packages: strings.Fields(`systemd systemd-sysv dbus libpam-systemd openssh-server sudo iproute2 iputils-ping
 			ca-certificates curl procps less vim-tiny kmod cron locales`),
 		enable: []string{"systemd-networkd.service"},
@@ -67,6 +67,11 @@ func baseRecipe() recipe {
 		// What mmdebstrap copies from the machine, and what each host must have of its own.
 		remove: []string{"etc/hostname", "etc/resolv.conf", "etc/ssh/ssh_host_*", "var/lib/dbus/machine-id"},
 	}
+	// They look for what a container has not, each time that systemd reads its files: empty masks them.
+	for _, g := range strings.Fields("cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run ssh system-update tpm2 veritysetup") {
+		r.files["etc/systemd/system-generators/systemd-"+g+"-generator"] = ""
+	}
+	return r
 }
 
 func (r recipe) hash() string {
