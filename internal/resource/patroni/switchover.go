@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -148,10 +149,17 @@ func (s Switchover) Apply(ctx context.Context, h *resource.Host) error {
 // handOver makes next the leader and returns the old one once it follows.
 func (b comeback) handOver(ctx context.Context, leader, next Member) (Member, error) {
 	b.log("switching over from %s to %s", leader.Name, next.Name)
-	if err := b.client.At(leader.APIURL).Switchover(ctx, leader.Name, next.Name); err != nil {
+	if err := b.client.At(leader.APIURL).Switchover(ctx, leader.Name, next.Name); err != nil && !underWay(err) {
 		return Member{}, err
 	}
 	return b.member(ctx, leader.Name, true, func(Member) bool { return true })
+}
+
+// underWay reports whether err says no more than that the lead has not changed
+// within the 20 s for which Patroni looks (poll_failover_result of its REST API).
+func underWay(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusServiceUnavailable && strings.HasSuffix(e.Text, "status unknown")
 }
 
 // Key returns "patroni failover CLUSTER".
@@ -230,7 +238,7 @@ func (f Failover) Apply(ctx context.Context, h *resource.Host) error {
 	}
 	b := comeback{client: c, timeout: cmp.Or(f.Timeout, readyTimeout), maxLag: defaultLag, log: logger(ctx, h)}
 	b.log("making %s the leader", next.Name)
-	if err := c.At(next.APIURL).Failover(ctx, next.Name); err != nil {
+	if err := c.At(next.APIURL).Failover(ctx, next.Name); err != nil && !underWay(err) {
 		return fmt.Errorf("failing over cluster %s: %w", f.Cluster, err)
 	}
 	_, err = b.member(ctx, next.Name, false, Member.Leads)
