@@ -39,9 +39,8 @@ type Unit struct {
 	// or restarted.
 	Check []string
 
-	// Workers is the title of the processes that a reload replaces: it is over
-	// when none of those before it takes connections any more.
-	Workers string
+	// Workers says how to tell that a reload is over.
+	Workers Workers
 
 	// RestartImpact is the impact of a restart or stop; 0 means ImpactRestart.
 	RestartImpact Impact
@@ -217,13 +216,16 @@ func (u *Unit) Apply(ctx context.Context, h *Host) error {
 	}
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	before := u.workers(h, st)
+	before := u.Workers.children(h, st)
 	if err := do(within, u.Name); err != nil {
 		return u.failure(ctx, h, verb, err)
 	}
 	if verb == "reload" {
-		u.replaced(ctx, h, before)
-	} else if err := u.settled(ctx, h); err != nil {
+		err = u.replaced(ctx, h, before)
+	} else {
+		err = u.settled(ctx, h)
+	}
+	if err != nil {
 		return u.failure(ctx, h, verb, err)
 	}
 	if st, err = h.Units.Show(ctx, u.Name); err != nil {

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -97,9 +98,10 @@ func (u *User) account(have Account) Account {
 	if u.Shell != "" && !keep {
 		a.Shell = u.Shell
 	}
+	own := cmp.Or(a.Group, u.Name) // what a new user's first group is called
 	a.Groups = slices.Clone(have.Groups)
 	for _, g := range u.Groups {
-		if !slices.Contains(a.Groups, g) && g != a.Group {
+		if !slices.Contains(a.Groups, g) && g != own {
 			a.Groups = append(a.Groups, g)
 		}
 	}

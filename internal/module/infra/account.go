@@ -22,7 +22,7 @@ func (i *instance) accounts(b *plan.Builder) {
 	early := b.Early() // packages find the users that they would make otherwise
 	early.Add(everybody())
 	for _, name := range []string{"victoria", "prometheus", "grafana", "dnsmasq", "nginx"} {
-		early.Add(account(name))
+		early.Add(account(name)...)
 	}
 	people := []string{i.Facts.User}
 	if p := module.Params[node.Params](i.Host); p.NodeAdminEnabled {
@@ -38,10 +38,14 @@ func (i *instance) accounts(b *plan.Builder) {
 // everybody is the group that all accounts join.
 func everybody() *resource.Group { return &resource.Group{Name: groupName, System: true} }
 
-// account is the user that a service runs as.
-func account(name string) *resource.User {
-	return &resource.User{Name: name, Groups: []string{groupName}, System: true,
-		Home: "/var/lib/" + name, Shell: "/usr/sbin/nologin", KeepHome: true}
+// account is the user that a service runs as, and the group of the same name: one
+// that a package made may have another primary group (Debian's dnsmasq has nogroup).
+func account(name string) []resource.Resource {
+	return []resource.Resource{
+		&resource.Group{Name: name, System: true},
+		&resource.User{Name: name, Groups: []string{groupName, name}, System: true,
+			Home: "/var/lib/" + name, Shell: "/usr/sbin/nologin", KeepHome: true},
+	}
 }
 
 // kinds are the directories of targets, one for each kind of them.

@@ -73,7 +73,7 @@ func nginxUnit() *resource.Unit {
 		ReloadOn:  []string{nginxConfig, nginxSites + "/"},
 		RestartOn: []string{nginxDropin},
 		Check:     []string{"nginx", "-t", "-q"},
-		Workers:   "nginx: worker process",
+		Workers:   resource.Workers{Title: "nginx: worker process"},
 	}
 }
 

@@ -190,12 +190,12 @@ func TestRepositoryTags(t *testing.T) {
 	use := []string{"file /etc/apt/keyrings/pigsty.asc", "file /etc/apt/sources.list.d/local.list", "package index"}
 	served := "file /www/pigsty.sources"
 	want := map[string][]string{
-		"repo_dir": {"dir /data/nginx", "group infra", "link /www", "user nginx"},
+		"repo_dir": {"dir /data/nginx", "group infra", "group nginx", "link /www", "user nginx"},
 		"repo_use": append([]string{served}, use...), "repo_prepare": append([]string{"repository /www/pigsty"}, use...),
 		"repo_nginx": {served, "cert /etc/nginx/conf.d/cert/pigsty.crt", "dir /data/nginx", "dir /data/nginx/acme", "dir /etc/nginx", "dir /etc/nginx/conf.d",
 			"dir /etc/nginx/conf.d/cert", "dir /etc/nginx/conf.d/haproxy", "file /etc/nginx/conf.d/home.conf", "file /etc/nginx/nginx.conf",
 			"file /etc/systemd/system/nginx.service.d/pigsty.conf", "htpasswd /etc/nginx/.htpasswd", "link /etc/nginx/conf.d/cert/i.pigsty.crt",
-			"link /etc/nginx/conf.d/cert/i.pigsty.key", "group infra", "link /www", "packages", "unit nginx.service", "user nginx"},
+			"link /etc/nginx/conf.d/cert/i.pigsty.key", "group infra", "group nginx", "link /www", "packages", "unit nginx.service", "user nginx"},
 	}
 	want["repo"] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(want["repo_dir"], want["repo_use"], want["repo_prepare"], want["repo_nginx"]))))
 	for _, tag := range buildTags {

@@ -81,6 +81,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
 			RestartOn: []string{haproxyUnitFile},
 			Check:     []string{"haproxy", "-c", "-f", haproxyConfig, "-f", haproxyServices},
+			Workers:   resource.Workers{Renewed: true},
 			After:     allowed,
 		},
 	)
