@@ -87,7 +87,7 @@ func (e *ear) endsSoon(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.on(t, 10, fmt.Sprintf("mkdir -p /home/minio/.minio/certs && cat >/home/minio/.minio/certs/%s.crt <<'EOF'\n%s\nEOF", e.cls, text))
-	w.on(t, 10, "systemctl start pigsty-certificates.service && grep -q "+e.cls+" /var/lib/node_exporter/certificates.prom")
+	w.on(t, 10, "systemctl restart pigsty-certificates.service && grep -q "+e.cls+" /var/lib/node_exporter/certificates.prom")
 }
 
 // end waits for word that the certificate ends. The rule wants it to be so for a
@@ -99,7 +99,7 @@ func (e *ear) end(t *testing.T, w *world) {
 		}
 		return nil
 	})
-	w.on(t, 10, "rm -r /home/minio && systemctl start pigsty-certificates.service")
+	w.on(t, 10, "rm -r /home/minio && systemctl restart pigsty-certificates.service")
 }
 
 // wait waits for word of the alert called name.
@@ -144,7 +144,7 @@ func (e *ear) nodeLost(t *testing.T, w *world) {
 	e.wait(t, "TestAlone")
 
 	powerOn(t, w, 10)
-	eventually(t, 2*time.Minute, "its metrics are there again", func() error { return w.answers(8428) })
+	eventually(t, 2*time.Minute, "its metrics are there again", func() error { return w.answers(8428, 2*time.Second) })
 	infraMetrics(t, w)
 	after, err := w.ask(10, known, "ins")
 	if err != nil || number(after["vmetrics-1"]) < number(before["vmetrics-1"])-3 { // what was not on disk yet, 5 s of it

@@ -19,7 +19,7 @@ var openPorts = map[string]int{"vmetrics": 8428, "vmalert": 8880, "alertmanager"
 // the intranet: what asks nobody for a password does not answer it.
 func infraStranger(t *testing.T, w *world) {
 	for name, port := range openPorts {
-		if err := w.answers(port); err != nil {
+		if err := w.answers(port, 20*time.Second); err != nil {
 			t.Errorf("%s does not answer the intranet: %v", name, err)
 		}
 	}
@@ -43,7 +43,7 @@ func infraStranger(t *testing.T, w *world) {
 			t.Skipf("systemd cannot filter addresses here: %s", out)
 		}
 		for name, port := range openPorts {
-			if w.answers(port) == nil {
+			if w.answers(port, 2*time.Second) == nil {
 				t.Errorf("%s answers a stranger", name)
 			}
 			w.on(t, 11, fmt.Sprintf("curl --silent --fail --max-time 5 --output /dev/null http://%s:%d/metrics", w.addr(10), port))
@@ -66,7 +66,7 @@ func infraStranger(t *testing.T, w *world) {
 	w.infra(t, nil)
 	w.must(t, "infra")
 	for name, port := range openPorts {
-		if err := w.answers(port); err != nil {
+		if err := w.answers(port, 20*time.Second); err != nil {
 			t.Errorf("%s does not answer the intranet again: %v", name, err)
 		}
 	}
@@ -74,8 +74,8 @@ func infraStranger(t *testing.T, w *world) {
 }
 
 // answers returns an error unless host 10 takes connections from here on port.
-func (w *world) answers(port int) error {
-	conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", w.addr(10), port), 2*time.Second)
+func (w *world) answers(port int, patience time.Duration) error {
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", w.addr(10), port), patience)
 	if err == nil {
 		_ = conn.Close()
 	}
@@ -85,18 +85,18 @@ func (w *world) answers(port int) error {
 // infraGossip tries to talk to an Alertmanager as the other one does: it listens
 // to who has a certificate of the deployment's CA.
 func infraGossip(t *testing.T, w *world) {
-	talk := func(config *tls.Config) error {
-		conn, err := tls.Dial("tcp", w.addr(10)+":9094", config)
+	talk := func(config *tls.Config, patience time.Duration) error {
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", w.addr(10)+":9094", config)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		_, err = conn.Read(make([]byte, 1))
 		return err
 	}
 	stranger := &tls.Config{InsecureSkipVerify: true} // who it is has been tested
-	if err := talk(stranger); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := talk(stranger, time.Minute); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a stranger may talk to it: %v", err)
 	}
 	w.must(t, "cert", "issue", "gossip")
@@ -104,13 +104,11 @@ func infraGossip(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := talk(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{own}}); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := talk(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{own}}, 2*time.Second); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("with a certificate of the CA: %v", err) // it waits for what is said
 	}
 	w.on(t, 10, "! ss -Hlun | grep 9094") // all of it is over TLS
 	for n := byte(10); n <= 11; n++ {
-		if body := w.get(t, nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200); strings.Count(body, `"address"`) != 2 {
-			t.Errorf("the Alertmanagers are not one cluster: %s", body)
-		}
+		w.oneCluster(t, n)
 	}
 }

@@ -193,11 +193,20 @@ func infraMetrics(t *testing.T, w *world) {
 			}
 			return nil
 		})
-		if body := w.get(t, nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200); strings.Count(body, `"address"`) != 2 {
-			t.Errorf("the Alertmanagers are not one cluster: %s", body)
-		}
+		w.oneCluster(t, n)
 	}
 	w.on(t, 10, "grep -q dedup.minScrapeInterval=10s /etc/default/vmetrics")
+}
+
+// oneCluster waits until the Alertmanager of host n knows the other one.
+func (w *world) oneCluster(t *testing.T, n byte) {
+	t.Helper()
+	eventually(t, 2*time.Minute, "the Alertmanagers are one cluster", func() error {
+		if body := w.get(t, nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200); strings.Count(body, `"address"`) != 2 {
+			return fmt.Errorf("%s says %s", w.addr(n), body)
+		}
+		return nil
+	})
 }
 
 // resolver asks the name server of host n.
@@ -209,7 +218,7 @@ func (w *world) resolver(n byte) *net.Resolver {
 
 // lookup asks the name server of host n for the addresses of a name, and sorts them.
 func (w *world) lookup(n byte, name string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	ips, _ := w.resolver(n).LookupHost(ctx, name+".")
 	slices.Sort(ips)
@@ -247,14 +256,14 @@ func (w *world) browser(t *testing.T, n byte) *http.Client {
 		_, port, _ := net.SplitHostPort(addr)
 		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(w.addr(n), port))
 	}
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
 }
 
 // namedBy returns a browser that finds what it looks for by the name server of host n.
 func (w *world) namedBy(t *testing.T, n byte) *http.Client {
 	t.Helper()
 	c := w.browser(t, n)
-	c.Timeout = time.Minute // the request's own limit does not end a connection that is being made
+	// The request's own limit does not end a connection that is being made.
 	c.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: w.resolver(n), Timeout: 20 * time.Second}).DialContext
 	return c
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -221,6 +222,12 @@ func addressSwitchover(t *testing.T, w *world) {
 // ends with the ttl of pg_rto, and the address follows.
 func addressFailover(t *testing.T, w *world) {
 	old := leader(t, w)
+	eventually(t, 2*time.Minute, "a member that may take over", func() error {
+		if members := w.on(t, old, "patronictl -c /etc/patroni/patroni.yml list"); !strings.Contains(members, "Quorum Standby") {
+			return errors.New(members)
+		}
+		return nil
+	})
 	writer := startWriter(t, w, 5432)
 	w.on(t, old, "systemctl kill --signal=KILL patroni; kill -9 $(head -1 /pg/data/postmaster.pid); systemctl stop patroni")
 	addressAt(t, w, 11+12-old)

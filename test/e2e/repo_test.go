@@ -76,7 +76,7 @@ func buildRepository(t *testing.T, w *world) {
 // slowly is on for what may take minutes, such as installing packages.
 func (w *world) slowly(t *testing.T, n byte, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	out, err := w.box.Exec(ctx, w.addr(n), "sh", "-c", script)
 	if err != nil {

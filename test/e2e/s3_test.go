@@ -222,6 +222,7 @@ func backupsAfterFailover(t *testing.T, w *world) {
 // storageDown plans while the repository does not answer: the plan gives up before
 // pgBackRest would, says so, and nothing else is disturbed.
 func storageDown(t *testing.T, w *world) {
+	archivedAll(t, w) // and nothing more within archive_timeout, 5 minutes
 	w.on(t, 10, "systemctl stop minio")
 	r := w.pigsty(t, "plan", "pgsql")
 	if said := "its repository cannot be read: pgbackrest: " + context.DeadlineExceeded.Error(); !strings.Contains(r.out, said) {

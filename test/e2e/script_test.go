@@ -42,7 +42,7 @@ analyze "Sparse"`)
 	}
 	w.query(t, now, "test", `drop table "Sparse"`)
 
-	if out := as(now, "timeout 3 /pg/bin/pg-heartbeat 0.5"); strings.Count(out, "pg-test|") < 3 {
+	if out := as(now, "timeout 5 /pg/bin/pg-heartbeat 0.5"); strings.Count(out, "pg-test|") < 3 {
 		t.Errorf("pg-heartbeat:\n%s", out)
 	}
 	other := byte(10)

