@@ -29,11 +29,12 @@ type deb struct {
 
 var _ resource.PackageManager = (*deb)(nil)
 
-// aptEnv keeps apt and its hooks from asking questions and needrestart from
-// restarting services behind our back.
+// aptEnv keeps apt and its hooks from asking questions, needrestart from restarting
+// services behind our back, and the scripts of packages from having systemd read all
+// its files once or twice for each: see wake.
 var aptEnv = []string{
 	"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true", "APT_LISTCHANGES_FRONTEND=none",
-	"APT_LISTBUGS_FRONTEND=none", "NEEDRESTART_SUSPEND=1", "UCF_FORCE_CONFFOLD=1",
+	"APT_LISTBUGS_FRONTEND=none", "NEEDRESTART_SUSPEND=1", "UCF_FORCE_CONFFOLD=1", "SYSTEMD_OFFLINE=1",
 }
 
 // Installed implements resource.PackageManager.
@@ -119,6 +120,7 @@ func (d *deb) Refresh(ctx context.Context) error {
 	args := []string{"apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=2"}
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
+		began := time.Now()
 		_, err := d.commands.run(ctx, resource.Command{Args: args, Env: aptEnv}, d.progress(ctx))
 		var failed *resource.CommandError
 		// DPkg::Lock::Timeout does not cover the lock of the index.
@@ -133,7 +135,7 @@ func (d *deb) Refresh(ctx context.Context) error {
 		if err != nil && !d.alone(ctx, failed) {
 			return fmt.Errorf("read the package index: %w", aptError(err))
 		}
-		return aptIndex.stamp()
+		return aptIndex.stamp(began)
 	}
 }
 
@@ -178,9 +180,12 @@ func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
-	if _, broken, err := d.status.read(); err != nil {
+	before, broken, err := d.status.read()
+	if err != nil {
 		return err
-	} else if broken {
+	}
+	defer func() { err = errors.Join(err, d.wake(ctx, before["systemd"])) }()
+	if broken {
 		d.control.Log(ctx, "an earlier package transaction was interrupted; finishing it first")
 		repair := []string{"dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
 		if _, err := d.commands.run(ctx, resource.Command{Args: repair, Env: aptEnv}, d.progress(ctx)); err != nil {
@@ -192,6 +197,20 @@ func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
 		"-o", "DPkg::Lock::Timeout=" + aptLock, "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=2"}, args...)
 	_, err = d.commands.run(ctx, resource.Command{Args: full, Env: aptEnv}, d.progress(ctx))
 	return aptError(err)
+}
+
+// wake has systemd read what a transaction brought, or run what it has become
+// itself: with SYSTEMD_OFFLINE no script of a package told it.
+func (d *deb) wake(ctx context.Context, before string) error {
+	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
+		return nil
+	}
+	verb := "daemon-reload"
+	if now, _, err := d.status.read(); err == nil && now["systemd"] != before {
+		verb = "daemon-reexec"
+	}
+	_, err := d.commands.Run(context.WithoutCancel(ctx), resource.Command{Args: []string{"systemctl", verb}})
+	return err
 }
 
 // unfetched matches apt's words for files that it could not get.

@@ -15,8 +15,8 @@ import (
 )
 
 // indexStamp holds the digest of the repositories' configuration as of the last
-// time that we read the index; its modification time is when. The index's own
-// files will not do: apt gives them the server's times.
+// time that we read the index, and when we began; its modification time is when we
+// were done. The index's own files will not do: apt gives them the server's times.
 const indexStamp = "/var/lib/pigsty/package-index"
 
 // index is what a package manager has read of the repositories.
@@ -26,8 +26,8 @@ type index struct {
 	caches  []string // where it may be kept: the first that has something counts
 }
 
-// read returns when it was last read from the repositories as sources configure
-// them now; zero if it was not.
+// read returns since when what it has may be outdated: since it was last begun to
+// be read from the repositories as sources configure them now; zero if it was not.
 func (x index) read() (time.Time, error) {
 	sum, configured, err := digestSources(x.sources)
 	if err != nil {
@@ -37,16 +37,15 @@ func (x index) read() (time.Time, error) {
 	if err != nil || newest.IsZero() {
 		return time.Time{}, err
 	}
-	last, err := os.ReadFile(indexStamp)
-	if err == nil && strings.TrimSpace(string(last)) == sum {
+	if data, err := os.ReadFile(indexStamp); err == nil {
+		last := strings.Fields(string(data))
 		info, err := os.Stat(indexStamp)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if newest.Before(info.ModTime()) {
-			newest = info.ModTime()
+		if len(last) == 2 && last[0] == sum && !newest.After(info.ModTime()) {
+			return time.Parse(time.RFC3339Nano, last[1])
 		}
-		return newest, nil
 	}
 	if newest.After(configured) {
 		return newest, nil // somebody else read it
@@ -54,8 +53,8 @@ func (x index) read() (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// stamp remembers that it was read just now.
-func (x index) stamp() error {
+// stamp remembers that it has been read, and when that began.
+func (x index) stamp(began time.Time) error {
 	sum, _, err := digestSources(x.sources)
 	if err != nil {
 		return err
@@ -63,7 +62,7 @@ func (x index) stamp() error {
 	if err := os.MkdirAll(filepath.Dir(indexStamp), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(indexStamp, []byte(sum+"\n"), 0o644)
+	return os.WriteFile(indexStamp, fmt.Appendf(nil, "%s %s\n", sum, began.UTC().Format(time.RFC3339Nano)), 0o644)
 }
 
 // state names what it holds and what is chosen of that: it is another after every

@@ -129,7 +129,7 @@ func (r *rpm) IndexTime() (time.Time, error) { return dnfIndex.read() }
 // Refresh implements resource.PackageManager. On a host that has the
 // deployment's own repository, others that do not answer are done without.
 func (r *rpm) Refresh(ctx context.Context) error {
-	args := []string{"dnf", "-y", "--refresh", "makecache"}
+	began, args := time.Now(), []string{"dnf", "-y", "--refresh", "makecache"}
 	_, err := r.commands.run(ctx, resource.Command{Args: args}, r.progress(ctx))
 	if spare := sparing(ownRepo); err != nil && spare != nil {
 		r.control.Log(ctx, "a repository does not answer: going on with the deployment's own")
@@ -138,7 +138,7 @@ func (r *rpm) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the package index: %w", err)
 	}
-	return dnfIndex.stamp()
+	return dnfIndex.stamp(began)
 }
 
 // sparing returns what has dnf do without repositories that cannot be read, but
