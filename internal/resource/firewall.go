@@ -104,6 +104,12 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 		return err
 	}
 	to := f.wants(h, is)
+	if to.running && !is.running {
+		if err := heard(ctx, h); err != nil {
+			return fmt.Errorf("with the firewall off no new connection to this host can be made (%w), so nobody could tell whether the firewall "+
+				"lets one in, and it is left as it is: make one possible, or set node_firewall_mode: none", err)
+		}
+	}
 	if is != to && !to.running { // off before the rules go that let us in
 		if _, err := h.Commands.Run(ctx, w.turn(to)); err != nil {
 			return fmt.Errorf("turn the firewall off: %w", err)
@@ -119,7 +125,7 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 	case is.running:
 		_, err = h.Commands.Run(ctx, w.turn(to))
 	default:
-		err = f.turnOn(ctx, h, w, before)
+		err = f.turnOn(ctx, h, w, is, before)
 	}
 	switch {
 	case err != nil:
@@ -131,17 +137,16 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 	return err
 }
 
-// turnOn turns the firewall on, and off again with the rules that were there before
-// unless the control side is heard and lets new connections in: rules of others may
+// turnOn turns the firewall on, and back to what it is with the rules before unless the control side is heard and lets new connections in: rules of others may
 // shut out what ours open. Should the host itself not get to that, systemd does.
-func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall, before []page) error {
+func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall, is wallState, before []page) error {
 	run := func(ctx context.Context, args ...string) error {
 		_, err := h.Commands.Run(ctx, Command{Args: args})
 		return err
 	}
 	disarm := func(ctx context.Context) error { return run(ctx, "systemctl", "stop", firewallUndo+".timer") }
 	_ = disarm(ctx) // of a run that was cut off
-	undo := w.turn(wallOff).Args
+	undo := w.turn(is).Args
 	if path, ok := h.Commands.Look(undo[0]); ok {
 		undo = append([]string{path}, undo[1:]...)
 	}
@@ -158,7 +163,7 @@ func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall, before []page) e
 		err = fmt.Errorf("keep the firewall on: %w", err)
 	}
 	ctx = context.WithoutCancel(ctx) // the connection may have ended, and with it the run
-	if off := run(ctx, w.turn(wallOff).Args...); off != nil {
+	if off := run(ctx, w.turn(is).Args...); off != nil {
 		return fmt.Errorf("%w; turning it off again failed and is tried once more within %s: %w", err, firewallGrace, off)
 	}
 	if failed := errors.Join(writePages(h, before), disarm(ctx)); failed != nil {
@@ -172,16 +177,21 @@ func (f *Firewall) turnOnHeard(ctx context.Context, h *Host, w wall) error {
 	if _, err := h.Commands.Run(ctx, w.turn(wallOn)); err != nil {
 		return fmt.Errorf("turn the firewall on: %w", err)
 	}
-	heard, cancel := context.WithTimeout(ctx, firewallPatience)
-	defer cancel()
-	err := h.Control.Ping(heard)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", firewallPatience)
-	}
-	if err != nil {
+	if err := heard(ctx, h); err != nil {
 		return fmt.Errorf("the firewall shut out whoever works on this host, by rules in %s that are not ours (%w): take them out there, or set node_firewall_mode: none", w.dir(), err)
 	}
 	return nil
+}
+
+// heard returns nil once the control side has answered and made a new connection.
+func heard(ctx context.Context, h *Host) error {
+	ctx, cancel := context.WithTimeout(ctx, firewallPatience)
+	defer cancel()
+	err := h.Control.Ping(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", firewallPatience)
+	}
+	return err
 }
 
 // observe returns whether the firewall is on, its rules, and those of ours that

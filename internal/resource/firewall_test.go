@@ -182,7 +182,12 @@ func TestFirewallUnheard(t *testing.T) {
 	h := resourcetest.New()
 	ufwHost(h, "deny tcp 22 0.0.0.0/0 any 0.0.0.0/0")
 	rules := h.Disk.Text("/etc/ufw/user.rules")
-	h.Master.Deaf = true
+	h.Master.Deaf = func() bool { return true }
+	run(t, h, zone("10.0.0.0/8", 22), step{"nobody could come in before", nil, "", "with the firewall off no new connection to this host can be made (no answer within 6s)"})
+	if strings.Contains(h.Disk.Text("/etc/ufw/user.rules"), "pigsty") || strings.Contains(h.Disk.Text("/etc/ufw/ufw.conf"), "ENABLED=yes") {
+		t.Error("it is not left as it was")
+	}
+	h.Master.Deaf = func() bool { return strings.Contains(h.Disk.Text("/etc/ufw/ufw.conf"), "ENABLED=yes") }
 	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life", nil, "",
 		"the firewall shut out whoever works on this host, by rules in /etc/ufw that are not ours (no answer within 6s): take them out there, or set node_firewall_mode: none; it is off again, with the rules that it had"})
 	ran := h.Shell.Ran()
@@ -235,6 +240,9 @@ func firewalldHost(h *resourcetest.Host) {
 				read()
 			}
 			h.Systemd.Set("firewalld.service", st)
+		case text == "systemctl stop firewalld.service":
+			st.Active = "inactive"
+			h.Systemd.Set("firewalld.service", st)
 		case text == "firewall-offline-cmd --check-config" && strings.Contains(h.Disk.Text("/etc/firewalld/zones/pigsty.xml"), "203.0.113.0"):
 			return nil, &resource.CommandError{Args: c.Args, Code: 1, Output: "Error: INVALID_ADDR"}
 		case text == "firewall-cmd --reload":
@@ -258,8 +266,14 @@ func TestFirewalldUnheard(t *testing.T) {
 	h.Shell.Absent = []string{"ufw"}
 	const zoneFile, policyFile, theirs = "/etc/firewalld/zones/pigsty.xml", "/etc/firewalld/policies/pigsty-public.xml", "<policy><port protocol=\"tcp\" port=\"8080\"/></policy>"
 	h.Disk.Put(policyFile, theirs)
-	h.Master.Deaf = true
+	h.Master.Deaf = func() bool { st, _ := h.Systemd.Show(ctx, "firewalld.service"); return st.Active == "active" }
+	h.Systemd.Set("firewalld.service", resource.UnitState{Enabled: true})
 	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life", nil, "", "by rules in /etc/firewalld that are not ours"})
+	if st, _ := h.Systemd.Show(ctx, "firewalld.service"); !st.Enabled || st.Active != "inactive" {
+		t.Errorf("firewalld, which starts at boot and was stopped, is %+v", st)
+	}
+	h.Systemd.Set("firewalld.service", resource.UnitState{})
+	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life, and off at boot", nil, "", "by rules in /etc/firewalld that are not ours"})
 	expect(t, "the policy", h.Disk.Text(policyFile), theirs)
 	if _, err := h.Files.Stat(zoneFile); err == nil {
 		t.Error("the zone stays")

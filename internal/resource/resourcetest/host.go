@@ -62,8 +62,8 @@ func (h *Host) Converge(ctx context.Context, r resource.Resource) (before, after
 type Master struct {
 	// Signer issues certificates; nil refuses.
 	Signer func(key string, publicKey []byte) ([]byte, error)
-	// Deaf makes Ping fail.
-	Deaf bool
+	// Deaf makes Ping fail while it returns true; nil never does.
+	Deaf func() bool
 
 	mu      sync.Mutex
 	blobs   map[string][]byte
@@ -122,7 +122,7 @@ func (m *Master) Sign(_ context.Context, key string, publicKey []byte) ([]byte, 
 
 // Ping answers unless Deaf.
 func (m *Master) Ping(context.Context) error {
-	if m.Deaf {
+	if m.Deaf != nil && m.Deaf() {
 		return context.DeadlineExceeded
 	}
 	return nil
