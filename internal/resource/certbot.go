@@ -17,7 +17,8 @@ type Certbot struct {
 	Email   string   // whom Let's Encrypt writes to
 	Webroot string   // directory that the web server publishes
 	Options []string // further options of certbot
-	Reload  string   // unit that reads the certificate
+	Links   []*Link  // that lead to the certificate and its key once they are there
+	Server  *Unit    // what reads them
 
 	After []string // keys of resources that come before this one
 }
@@ -37,8 +38,7 @@ func (c *Certbot) Requires() []string { return c.After }
 func (c *Certbot) Diff(_ context.Context, h *Host) (Change, error) {
 	data, err := h.Files.Read("/etc/letsencrypt/live/" + c.Name + "/fullchain.pem")
 	if errors.Is(err, fs.ErrNotExist) {
-		return Change{Action: Run, Reason: "there is no certificate yet", Attrs: []Attr{{Name: "domains", New: list(c.Domains)}},
-			Note: "sites take it up with the next run"}, nil
+		return Change{Action: Run, Reason: "there is no certificate yet", Attrs: []Attr{{Name: "domains", New: list(c.Domains)}}}, nil
 	}
 	if err != nil {
 		return Change{}, err
@@ -55,10 +55,17 @@ func (c *Certbot) Diff(_ context.Context, h *Host) (Change, error) {
 	return Change{}, nil
 }
 
-// Apply requests the certificate.
+// Apply requests the certificate, and has the server read it.
 func (c *Certbot) Apply(ctx context.Context, h *Host) error {
 	args := []string{"certbot", "certonly", "--webroot", "-w", c.Webroot, "--cert-name", c.Name, "--non-interactive", "--agree-tos", "--expand",
-		"--email", c.Email, "--deploy-hook", "systemctl reload " + c.Reload, "-d", strings.Join(c.Domains, ",")}
-	_, err := h.Commands.Run(ctx, Command{Args: append(args, c.Options...)})
-	return err
+		"--email", c.Email, "--deploy-hook", "systemctl reload " + c.Server.Name, "-d", strings.Join(c.Domains, ",")}
+	if _, err := h.Commands.Run(ctx, Command{Args: append(args, c.Options...)}); err != nil {
+		return err
+	}
+	for _, l := range c.Links {
+		if err := l.Apply(ctx, h); err != nil {
+			return err
+		}
+	}
+	return c.Server.Apply(ctx, h)
 }

@@ -31,20 +31,39 @@ func TestHtpasswd(t *testing.T) {
 }
 
 func TestCertbot(t *testing.T) {
+	const live, link, unit = "/etc/letsencrypt/live/site/fullchain.pem", "/etc/nginx/conf.d/cert/a.crt", "nginx.service"
 	h := resourcetest.New()
-	c := &resource.Certbot{Name: "site", Domains: []string{"a.example", "b.example"}, Email: "ada@example.com", Webroot: "/www/acme", Options: []string{"--staging"}, Reload: "nginx.service"}
+	h.Disk.Put("/etc/nginx/conf.d/cert/pigsty.crt", "ours")
+	h.Systemd.Set(unit, resource.UnitState{Enabled: true})
+	l := &resource.Link{Path: link, Target: "/etc/nginx/conf.d/cert/pigsty.crt", Prefer: live}
+	server := &resource.Unit{Name: unit, Enabled: true, Running: true, ReloadOn: []string{"/etc/nginx/conf.d/"}}
+	run(t, h, l, step{"our own certificate", nil, "create: does not exist\ntarget:  → /etc/nginx/conf.d/cert/pigsty.crt", ""})
+	run(t, h, server, step{"which the server reads", nil, "change: the unit is inactive\nrunning: no → yes", ""})
+	h.Systemd.Calls()
+	c := &resource.Certbot{Name: "site", Domains: []string{"a.example", "b.example"}, Email: "ada@example.com", Webroot: "/www/acme", Options: []string{"--staging"},
+		Links: []*resource.Link{l}, Server: server}
 	change, err := c.Diff(ctx, h.Host)
 	if err != nil || change.Action != resource.Run || change.Reason != "there is no certificate yet" {
 		t.Errorf("%+v, %v", change, err)
 	}
 	var got string
-	h.Shell.Answer = func(c resource.Command) ([]byte, error) { got = strings.Join(c.Args, " "); return nil, nil }
+	h.Shell.Answer = func(c resource.Command) ([]byte, error) {
+		got = strings.Join(c.Args, " ")
+		h.Disk.Put(live, "a certificate")
+		return nil, nil
+	}
 	if err := c.Apply(ctx, h.Host); err != nil {
 		t.Error(err)
 	}
-	for _, part := range []string{"certonly --webroot -w /www/acme --cert-name site", "-d a.example,b.example --staging", "--email ada@example.com"} {
+	for _, part := range []string{"certonly --webroot -w /www/acme --cert-name site", "-d a.example,b.example --staging", "--email ada@example.com", "systemctl reload nginx.service"} {
 		if !strings.Contains(got, part) {
 			t.Errorf("%q lacks %q", got, part)
 		}
 	}
+	if info, _ := h.Files.Stat(link); info.Target != live {
+		t.Errorf("the site finds its certificate at %s", info.Target)
+	}
+	expect(t, "calls", strings.Join(h.Systemd.Calls(), ", "), "reload nginx.service")
+	run(t, h, l, step{"nothing is left", nil, "", ""})
+	run(t, h, server, step{"nor to be read", nil, "", ""})
 }

@@ -115,14 +115,20 @@ func (i *instance) nginxCertificate(b *plan.Builder) {
 		Validity: module.Validity(i.NginxCertValidity), RenewBefore: renewBefore, CA: i.site.CA,
 	})
 	for _, s := range i.sites() {
-		cert := &resource.Link{Path: nginxCerts + "/" + s.Domain + ".crt", Target: nginxCerts + "/pigsty.crt"}
-		key := &resource.Link{Path: nginxCerts + "/" + s.Domain + ".key", Target: nginxCerts + "/pigsty.key"}
-		if s.Certbot != "" {
-			live := "/etc/letsencrypt/live/" + s.Certbot
-			cert.Prefer, key.Prefer = live+"/fullchain.pem", live+"/privkey.pem"
-		}
+		cert, key := s.links()
 		i.forSite(b.Tag("nginx_cert_copy", "nginx_certbot"), s).Add(cert, key)
 	}
+}
+
+// links returns the links by which the site finds its certificate and key.
+func (s portalSite) links() (cert, key *resource.Link) {
+	cert = &resource.Link{Path: nginxCerts + "/" + s.Domain + ".crt", Target: nginxCerts + "/pigsty.crt"}
+	key = &resource.Link{Path: nginxCerts + "/" + s.Domain + ".key", Target: nginxCerts + "/pigsty.key"}
+	if s.Certbot != "" {
+		live := "/etc/letsencrypt/live/" + s.Certbot
+		cert.Prefer, key.Prefer = live+"/fullchain.pem", live+"/privkey.pem"
+	}
+	return cert, key
 }
 
 // forSite is serving for what belongs to s, of which the start page's serves the
@@ -139,15 +145,17 @@ func (i *instance) certbot(b *plan.Builder) {
 	if !i.CertbotSign {
 		return
 	}
-	domains := map[string][]string{}
+	domains, links := map[string][]string{}, map[string][]*resource.Link{}
 	for _, s := range i.sites() {
 		if s.Certbot != "" {
+			cert, key := s.links()
 			domains[s.Certbot] = append(domains[s.Certbot], s.names()...)
+			links[s.Certbot] = append(links[s.Certbot], cert, key)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(domains)) {
 		b.Add(&resource.Certbot{Name: name, Domains: domains[name], Email: i.CertbotEmail, Webroot: path.Join(i.NginxHome, "acme"),
-			Options: strings.Fields(i.CertbotOptions), Reload: "nginx.service", After: []string{"unit nginx.service"}})
+			Options: strings.Fields(i.CertbotOptions), Links: links[name], Server: nginxUnit(), After: []string{"unit nginx.service"}})
 	}
 }
 
