@@ -51,7 +51,10 @@ type handover struct {
 }
 
 // tree is a directory or a file of ours.
-type tree struct{ kind, path string }
+type tree struct {
+	kind, path string
+	kept       bool // there was another file before
+}
 
 // Diff is empty where nothing of ours is left.
 func (b *HandBack) Diff(ctx context.Context, h *Host) (Change, error) {
@@ -80,7 +83,7 @@ func (b *HandBack) Diff(ctx context.Context, h *Host) (Change, error) {
 		c.Paths = append(c.Paths, b.Config)
 	}
 	for _, t := range o.trees {
-		differ(t.kind, t.path, "")
+		differ(t.kind, t.path, map[bool]string{true: "as it was before"}[t.kept])
 		c.Paths = append(c.Paths, t.path)
 	}
 	return c, nil
@@ -106,7 +109,11 @@ func (b *HandBack) Apply(ctx context.Context, h *Host) error {
 		}
 	}
 	for _, t := range o.trees {
-		if err := (&Absent{Path: t.path, Tree: true}).Apply(ctx, h); err != nil {
+		var gone Resource = &Absent{Path: t.path, Tree: true}
+		if t.kept {
+			gone = &Original{Path: t.path}
+		}
+		if err := gone.Apply(ctx, h); err != nil {
 			return err
 		}
 	}
@@ -165,9 +172,9 @@ func (b *HandBack) observe(ctx context.Context, h *Host) (o handover, err error)
 		case err != nil:
 			return o, err
 		case info.Mode.IsDir():
-			o.trees = append(o.trees, tree{"directory", p})
+			o.trees = append(o.trees, tree{kind: "directory", path: p})
 		default:
-			o.trees = append(o.trees, tree{"file", p})
+			o.trees = append(o.trees, tree{"file", p, exists(h, p+originalSuffix)})
 		}
 	}
 	installed, err := h.Packages.Installed(b.Packages...)

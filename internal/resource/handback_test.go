@@ -55,26 +55,31 @@ func TestHandBack(t *testing.T) {
 		})
 	}
 
-	t.Run("somebody ran it by hand, and we with a unit file of ours", func(t *testing.T) {
-		const unitFile = "/etc/systemd/system/keepalived.service"
-		h := resourcetest.New()
-		h.Disk.Put(config, "theirs")
-		h.Systemd.Set(unit, resource.UnitState{Active: "active"})
-		h.Disk.Put(unitFile, "ours")
-		for _, r := range []resource.Resource{file, ours} {
-			if _, _, err := h.Converge(ctx, r); err != nil {
-				t.Fatal(err)
+	for theirs, was := range map[string]string{"": "", "their unit": "as it was before"} {
+		t.Run("somebody ran it by hand, and we with a unit file of ours in place of "+theirs, func(t *testing.T) {
+			const unitFile = "/etc/systemd/system/keepalived.service"
+			h := resourcetest.New()
+			h.Disk.Put(config, "theirs")
+			if theirs != "" {
+				h.Disk.Put(unitFile, theirs)
 			}
-		}
-		st, _ := h.Systemd.Show(ctx, unit)
-		st.Stale = true // as soon as the file is gone
-		h.Systemd.Set(unit, st)
-		h.Systemd.Calls()
-		run(t, h, &resource.HandBack{Unit: unit, Config: config, Header: "# ours", Trees: []string{unitFile}},
-			step{"given back", nil, "restart: what was there before comes back (restart)\nfile: /etc/systemd/system/keepalived.service → ", ""},
-			step{"again", nil, "", ""})
-		expect(t, "calls", strings.Join(h.Systemd.Calls(), ", "), "disable keepalived.service, daemon-reload, restart keepalived.service")
-	})
+			h.Systemd.Set(unit, resource.UnitState{Active: "active"})
+			for _, r := range []resource.Resource{file, resource.NewFile(unitFile, "# ours\nunit", resource.Keeping("# ours")), ours} {
+				if _, _, err := h.Converge(ctx, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			st, _ := h.Systemd.Show(ctx, unit)
+			st.Stale = true // as soon as the file is gone
+			h.Systemd.Set(unit, st)
+			h.Systemd.Calls()
+			run(t, h, &resource.HandBack{Unit: unit, Config: config, Header: "# ours", Trees: []string{unitFile}},
+				step{"given back", nil, "restart: what was there before comes back (restart)\nfile: /etc/systemd/system/keepalived.service → " + was, ""},
+				step{"again", nil, "", ""})
+			expect(t, "calls", strings.Join(h.Systemd.Calls(), ", "), "disable keepalived.service, daemon-reload, restart keepalived.service")
+			expect(t, "unit file", h.Disk.Text(unitFile), theirs)
+		})
+	}
 
 	t.Run("cut off before we started it", func(t *testing.T) {
 		h := resourcetest.New()

@@ -34,7 +34,7 @@ func (i *instance) dns(b *plan.Builder) {
 		resource.NewFile(dnsConfig, render("dnsmasq.conf.tmpl", map[string]any{
 			"Records": dnsRecords, "Port": i.DNSPort, "Listen": i.resolvers(),
 		}), resource.Keeping(module.Managed), resource.CheckedBy("dnsmasq", "--test", "-C", "%s")),
-		resource.NewFile(dnsUnit, render("dnsmasq.service.tmpl", nil)),
+		resource.NewFile(dnsUnit, render("dnsmasq.service.tmpl", nil), resource.Keeping(module.Managed)),
 	)
 
 	record := b.Tag("dns_record")

@@ -75,7 +75,7 @@ func HAProxy(b *plan.Builder, s *module.Site, h *module.Host) {
 
 	files := module.OpenFiles(h, haproxyMaxFiles)
 	b.Tag("haproxy_launch", "haproxy_reload").Add(
-		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", files), resource.Noting(files.Note())),
+		resource.NewFile(haproxyUnitFile, render("haproxy.service.tmpl", files), resource.Noting(files.Note()), resource.Keeping(module.Managed)),
 		&resource.Unit{
 			Name: haproxyUnit, Enabled: true, Running: true,
 			ReloadOn:  []string{haproxyConfig, haproxyServices + "/"},
