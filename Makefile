@@ -46,7 +46,7 @@ vuln: ## Look for known vulnerabilities in what the binary uses
 test: check vuln build ## Everything: check, vulnerabilities, end to end on sandbox hosts
 	$(MAKE) fuzz FUZZTIME=300x
 	@# The scenarios come first: they install what internal/sandbox needs.
-	@set -o pipefail; for t in '85m -parallel 4 -v ./test/e2e' '30m -v ./internal/sandbox'; do \
+	@set -o pipefail; for t in '85m -parallel 32 -v ./test/e2e' '30m -v ./internal/sandbox'; do \
 	  echo "$(GO) test -count=1 -timeout $$t"; $(GO) test -count=1 -timeout $$t || exit 1; done | tee bin/test.log
 	@awk '/--- SKIP: / { print "not run: " $$3 ", for the reason given above" }' bin/test.log
 	@test $$(id -u) -eq 0 || echo 'not run: test/e2e, every scenario, and the hosts of internal/sandbox: they need root'

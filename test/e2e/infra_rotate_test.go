@@ -45,7 +45,11 @@ func (w *world) scraped(t *testing.T, n byte, job string, since time.Time) {
 				}
 			}
 		}
-		if err := json.Unmarshal([]byte(w.get(t, nil, fmt.Sprintf("http://%s:8428/api/v1/targets?state=active", w.addr(n)), 200)), &answer); err != nil {
+		body, err := fetch(nil, fmt.Sprintf("http://%s:8428/api/v1/targets?state=active", w.addr(n)), 200)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(body), &answer); err != nil {
 			return err
 		}
 		found := 0

@@ -1,16 +1,23 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // siteKinds are sites of every kind, on host 10 alone: to the other node's portal
 // they are unknown, so that what is passed on to it is answered with its start page.
 const siteKinds = `{ home: { domain: i.pigsty, domains: [ j.pigsty ] },
-      metrics: { domain: p.pigsty, endpoint: "NET.10:8428", websocket: true, domains: [ q.pigsty ] },
+      metrics: { domain: p.pigsty, endpoint: "NET.10:8428", domains: [ q.pigsty ] },
+      talk: { domain: w.pigsty, endpoint: "NET.1:9098", websocket: true },
       files: { domain: f.pigsty, path: /www/files, index: true, log: own.log, config: "add_header X-Own yes;" },
       encrypted: { domain: t.pigsty, endpoint: "NET.11:443", scheme: https },
       certified: { domain: c.pigsty, endpoint: "NET.11:80", cert: /etc/nginx/conf.d/cert/pigsty.crt, key: /etc/nginx/conf.d/cert/pigsty.key },
@@ -22,6 +29,7 @@ func infraKinds(t *testing.T, w *world) {
 	if err := os.WriteFile(filepath.Join(w.dir, "own.conf"), []byte(own), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	echo(t, w.addr(1)+":9098")
 	w.on(t, 10, "mkdir -p /www/files && echo something >/www/files/some.txt")
 	for mode, scheme := range map[string]string{"enforce": "https", "disable": "http"} {
 		w.infra(t, map[string]string{"infra_portal": siteKinds, "nginx_sslmode": mode})
@@ -35,6 +43,9 @@ func infraKinds(t *testing.T, w *world) {
 			if body := w.get(t, c, scheme+"://"+url, 200); !strings.Contains(body, part) {
 				t.Errorf("%s: %s has no %q:\n%.500s", mode, url, part, body)
 			}
+		}
+		if err := echoed(c, scheme+"://w.pigsty/"); err != nil {
+			t.Errorf("%s: nobody can talk through it: %v", mode, err)
 		}
 		if body := w.get(t, c, "http://o.pigsty/", 200); body != "own "+w.addr(10) {
 			t.Errorf("the file of their own answers %q", body)
@@ -52,4 +63,59 @@ func infraKinds(t *testing.T, w *world) {
 	w.infra(t, nil)
 	w.must(t, "infra", "-l", w.addr(10), "-t", "nginx")
 	w.settled(t)
+}
+
+// echo says what it hears, at addr, to whoever asks for a WebSocket.
+func echo(t *testing.T, addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "websocket" || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
+			http.Error(answer, "it is no WebSocket that is asked for", http.StatusBadRequest)
+			return
+		}
+		conn, rest, err := answer.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = io.Copy(conn, rest)
+	})}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+}
+
+// echoed asks url for a WebSocket and returns nil if it says what it hears.
+func echoed(c *http.Client, url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	res, err := c.Transport.RoundTrip(r) // a client with a limit hides that one can write
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	both, ok := res.Body.(io.ReadWriter)
+	if !ok {
+		return fmt.Errorf("it answers %s", res.Status)
+	}
+	for _, word := range []string{"one", "two"} { // each is passed on before there is another
+		heard := make([]byte, len(word))
+		if _, err := io.WriteString(both, word); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(both, heard); err != nil || string(heard) != word {
+			return fmt.Errorf("%q comes back as %q: %v", word, heard, err)
+		}
+	}
+	return nil
 }

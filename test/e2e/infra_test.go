@@ -202,10 +202,11 @@ func infraMetrics(t *testing.T, w *world) {
 func (w *world) oneCluster(t *testing.T, n byte) {
 	t.Helper()
 	eventually(t, 2*time.Minute, "the Alertmanagers are one cluster", func() error {
-		if body := w.get(t, nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200); strings.Count(body, `"address"`) != 2 {
-			return fmt.Errorf("%s says %s", w.addr(n), body)
+		body, err := fetch(nil, fmt.Sprintf("http://%s:9059/api/v2/status", w.addr(n)), 200)
+		if err == nil && strings.Count(body, `"address"`) != 2 {
+			err = fmt.Errorf("%s says %s", w.addr(n), body)
 		}
-		return nil
+		return err
 	})
 }
 

@@ -90,6 +90,7 @@ func newBareWorld(t *testing.T, subnet string, hosts ...byte) *world {
 func newWorldOf(t *testing.T, system string, packages []string, subnet string, hosts ...byte) *world {
 	t.Helper()
 	t.Parallel()
+	turns.enter(t)
 	prefix := netip.MustParsePrefix(subnet)
 	bridge := fmt.Sprintf("pge2e%d", prefix.Addr().As4()[2])
 	box, err := sandbox.Open(sandbox.Config{Dir: filepath.Join(os.TempDir(), "pigsty-"+bridge), ImageDir: sandbox.DefaultDir, Bridge: bridge, Subnet: prefix, OS: system, Packages: packages})
@@ -145,7 +146,6 @@ func (w *world) inventory(t *testing.T, children string, vars ...string) {
 		"admin_ip: "+net+".10",
 		"pg_version: "+w.version,
 		"pg_conf: tiny.yml",
-		"pg_rto: fast",
 		"node_tune: tiny",
 		"pg_admin_password: DBA.Test", "pg_monitor_password: Monitor.Test", "pg_replication_password: Replicator.Test",
 		"patroni_password: Patroni.Test", "etcd_root_password: Etcd.Test", "haproxy_admin_password: HAProxy.Test",
