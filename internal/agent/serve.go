@@ -207,7 +207,8 @@ func (s *server) run(ctx context.Context, st Step) (err error) {
 func (s *server) finish() error {
 	ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
 	defer cancel()
-	links, save := s.host.Units.ReadLinks(ctx), s.host.Manifest.Save(s.host.Files)
+	save := s.host.Manifest.Save(s.host.Files) // first: it is what cannot be found out again
+	links := s.host.Units.ReadLinks(ctx)
 	if links != nil {
 		links = fmt.Errorf("have systemd read which units are enabled: %w", links)
 	}

@@ -94,7 +94,7 @@ func (f *Fleet) Apply(ctx context.Context, g *plan.Graph, p *plan.Plan) *Summary
 		if n := f.hosts[name]; n.lost() == nil {
 			all.Go(func() {
 				if err := n.client.Save(); err != nil {
-					a.failHost(name, err.Error())
+					a.failHost(name, fmt.Sprintf("its steps have ended, but not what comes after all of them: %v; apply again", err))
 				}
 			})
 		}

@@ -29,13 +29,16 @@ type deb struct {
 
 var _ resource.PackageManager = (*deb)(nil)
 
-// aptEnv keeps apt and its hooks from asking questions, needrestart from restarting
-// services behind our back, and the scripts of packages from having systemd read all
-// its files once or twice for each: see wake.
+// aptEnv keeps apt and its hooks from asking questions and needrestart from
+// restarting services behind our back.
 var aptEnv = []string{
 	"DEBIAN_FRONTEND=noninteractive", "DEBCONF_NONINTERACTIVE_SEEN=true", "APT_LISTCHANGES_FRONTEND=none",
-	"APT_LISTBUGS_FRONTEND=none", "NEEDRESTART_SUSPEND=1", "UCF_FORCE_CONFFOLD=1", "SYSTEMD_OFFLINE=1",
+	"APT_LISTBUGS_FRONTEND=none", "NEEDRESTART_SUSPEND=1", "UCF_FORCE_CONFFOLD=1",
 }
+
+// quietly keeps the scripts of packages that are installed from having systemd read
+// all its files, which each with a unit does once or twice: wake does so once.
+var quietly = append(slices.Clone(aptEnv), "SYSTEMD_OFFLINE=1")
 
 // Installed implements resource.PackageManager.
 func (d *deb) Installed(names ...string) (map[string]string, error) {
@@ -164,15 +167,15 @@ func (d *deb) Install(ctx context.Context, names ...string) error {
 			args = append(args, "--allow-downgrades")
 		}
 	}
-	return d.transaction(ctx, append(append(args, "--"), specs...)...)
+	return d.transaction(ctx, quietly, append(append(args, "--"), specs...)...)
 }
 
 // Remove implements resource.PackageManager.
 func (d *deb) Remove(ctx context.Context, names ...string) error {
-	return d.transaction(ctx, append([]string{"remove", "--"}, names...)...)
+	return d.transaction(ctx, aptEnv, append([]string{"remove", "--"}, names...)...)
 }
 
-func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
+func (d *deb) transaction(ctx context.Context, env []string, args ...string) (err error) {
 	d.one.Lock() // two would take each other's policy away
 	defer d.one.Unlock()
 	restore, err := forbidStarts(policyFile)
@@ -184,33 +187,41 @@ func (d *deb) transaction(ctx context.Context, args ...string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.wake(ctx, before["systemd"])) }()
+	defer d.wake(ctx, before)
 	if broken {
 		d.control.Log(ctx, "an earlier package transaction was interrupted; finishing it first")
 		repair := []string{"dpkg", "--configure", "-a", "--force-confdef", "--force-confold"}
-		if _, err := d.commands.run(ctx, resource.Command{Args: repair, Env: aptEnv}, d.progress(ctx)); err != nil {
+		if _, err := d.commands.run(ctx, resource.Command{Args: repair, Env: quietly}, d.progress(ctx)); err != nil {
 			return fmt.Errorf("finish the interrupted package transaction: %w", err)
 		}
 	}
 	full := append([]string{"apt-get", "-y", "-q",
 		"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
 		"-o", "DPkg::Lock::Timeout=" + aptLock, "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=2"}, args...)
-	_, err = d.commands.run(ctx, resource.Command{Args: full, Env: aptEnv}, d.progress(ctx))
+	_, err = d.commands.run(ctx, resource.Command{Args: full, Env: env}, d.progress(ctx))
 	return aptError(err)
 }
 
-// wake has systemd read what a transaction brought, or run what it has become
-// itself: with SYSTEMD_OFFLINE no script of a package told it.
-func (d *deb) wake(ctx context.Context, before string) error {
+// wake has systemd read what a transaction brought, or begin anew with what it has
+// become itself. The packages are there whether or not it gets to that.
+func (d *deb) wake(ctx context.Context, before map[string]string) {
 	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
-		return nil
+		return
 	}
+	now, _, unknown := d.status.read()
+	changed := func(name string) bool { return unknown == nil && now[name] != before[name] }
 	verb := "daemon-reload"
-	if now, _, err := d.status.read(); err == nil && now["systemd"] != before {
+	if changed("systemd") || changed("libc6") {
 		verb = "daemon-reexec"
 	}
-	_, err := d.commands.Run(context.WithoutCancel(ctx), resource.Command{Args: []string{"systemctl", verb}})
-	return err
+	ctx = context.WithoutCancel(ctx)
+	_, err := d.commands.Run(ctx, resource.Command{Args: []string{"systemctl", verb}})
+	if err == nil && changed("systemd") { // as its own script does
+		_, err = d.commands.Run(ctx, resource.Command{Args: []string{"systemctl", "try-restart", "systemd-journald.service", "systemd-networkd.service"}})
+	}
+	if err != nil {
+		d.control.Log(ctx, "systemd has not read what the packages brought: "+err.Error())
+	}
 }
 
 // unfetched matches apt's words for files that it could not get.

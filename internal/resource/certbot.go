@@ -38,7 +38,7 @@ func (c *Certbot) Requires() []string { return c.After }
 func (c *Certbot) Diff(_ context.Context, h *Host) (Change, error) {
 	data, err := h.Files.Read("/etc/letsencrypt/live/" + c.Name + "/fullchain.pem")
 	if errors.Is(err, fs.ErrNotExist) {
-		return Change{Action: Run, Reason: "there is no certificate yet", Attrs: []Attr{{Name: "domains", New: list(c.Domains)}}}, nil
+		return Change{Action: Run, Reason: "there is no certificate yet", Attrs: []Attr{{Name: "domains", New: list(c.Domains)}}, Impact: ImpactReload}, nil
 	}
 	if err != nil {
 		return Change{}, err
@@ -49,7 +49,7 @@ func (c *Certbot) Diff(_ context.Context, h *Host) (Change, error) {
 	}
 	for _, domain := range c.Domains {
 		if !slices.Contains(cert.DNSNames, domain) {
-			return Change{Action: Run, Reason: "it is for other domains", Attrs: []Attr{{"domains", list(cert.DNSNames), list(c.Domains)}}}, nil
+			return Change{Action: Run, Reason: "it is for other domains", Attrs: []Attr{{"domains", list(cert.DNSNames), list(c.Domains)}}, Impact: ImpactReload}, nil
 		}
 	}
 	return Change{}, nil

@@ -137,8 +137,9 @@ func (f *Firewall) Apply(ctx context.Context, h *Host) error {
 	return err
 }
 
-// turnOn turns the firewall on, and back to what it is with the rules before unless the control side is heard and lets new connections in: rules of others may
-// shut out what ours open. Should the host itself not get to that, systemd does.
+// turnOn turns the firewall on, and back to what it is, with the rules that were
+// there before, unless the control side is heard and lets new connections in: rules of
+// others may shut out what ours open. Should the host itself not get to that, systemd does.
 func (f *Firewall) turnOn(ctx context.Context, h *Host, w wall, is wallState, before []page) error {
 	run := func(ctx context.Context, args ...string) error {
 		_, err := h.Commands.Run(ctx, Command{Args: args})

@@ -215,6 +215,22 @@ func TestFirewallUnheard(t *testing.T) {
 	run(t, h, zone("10.0.0.0/8"), step{"none", nil, "skipped: neither firewalld nor ufw is installed", ""})
 }
 
+// TestFirewallUnheardAtBoot checks that ufw, which starts at boot and was stopped, is
+// so again after it shut out whoever works on the host.
+func TestFirewallUnheardAtBoot(t *testing.T) {
+	h := resourcetest.New()
+	ufwHost(h)
+	const conf, on = "/etc/ufw/ufw.conf", "# ufw\nENABLED=yes\n"
+	h.Disk.Put(conf, on)
+	loaded := func() bool { _, err := h.Shell.Answer(resource.Command{Args: []string{"iptables"}}); return err == nil }
+	h.Master.Deaf = loaded
+	run(t, h, zone("10.0.0.0/8", 22), step{"no sign of life", nil, "", "it is off again, with the rules that it had"})
+	expect(t, conf, h.Disk.Text(conf), on)
+	if loaded() {
+		t.Error("it shuts out whoever works on the host")
+	}
+}
+
 // firewalldHost answers as firewalld does, which knows what its files said when
 // it read them last.
 func firewalldHost(h *resourcetest.Host) {

@@ -166,15 +166,12 @@ func (b *HandBack) observe(ctx context.Context, h *Host) (o handover, err error)
 	o.theirs = !last.Started && (known || isUp(o.st)) && (err == nil && !o.config || exists(h, b.Config+originalSuffix))
 	o.boot = o.theirs && !last.Disabled
 	for _, p := range b.Trees {
-		info, err := h.Files.Stat(p)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+		t, ours, err := b.tree(h, p)
+		if err != nil {
 			return o, err
-		case info.Mode.IsDir():
-			o.trees = append(o.trees, tree{kind: "directory", path: p})
-		default:
-			o.trees = append(o.trees, tree{"file", p, exists(h, p+originalSuffix)})
+		}
+		if ours {
+			o.trees = append(o.trees, t)
 		}
 	}
 	installed, err := h.Packages.Installed(b.Packages...)
@@ -184,4 +181,26 @@ func (b *HandBack) observe(ctx context.Context, h *Host) (o handover, err error)
 		}
 	}
 	return o, err
+}
+
+// tree returns what of ours is at path. A file without our header was given back
+// before, by a run that was cut off then.
+func (b *HandBack) tree(h *Host, path string) (t tree, ours bool, err error) {
+	info, err := h.Files.Stat(path)
+	if err == nil && info.Mode.IsDir() {
+		return tree{kind: "directory", path: path}, true, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return tree{}, false, err
+	}
+	t = tree{"file", path, exists(h, path+originalSuffix)}
+	if t.kept || err != nil {
+		return t, t.kept, nil
+	}
+	data, err := h.Files.Read(path)
+	if err != nil {
+		return tree{}, false, err
+	}
+	first, _, _ := strings.Cut(string(data), "\n")
+	return t, first == b.Header, nil
 }

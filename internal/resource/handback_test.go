@@ -78,6 +78,21 @@ func TestHandBack(t *testing.T) {
 				step{"again", nil, "", ""})
 			expect(t, "calls", strings.Join(h.Systemd.Calls(), ", "), "disable keepalived.service, daemon-reload, restart keepalived.service")
 			expect(t, "unit file", h.Disk.Text(unitFile), theirs)
+
+			// The last step of giving it back fails, and all is done once more.
+			for _, r := range []resource.Resource{file, resource.NewFile(unitFile, "# ours\nunit", resource.Keeping("# ours")), ours} {
+				if _, _, err := h.Converge(ctx, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.Systemd.Break(unit, "it does not like its configuration")
+			run(t, h, &resource.HandBack{Unit: unit, Config: config, Header: "# ours", Trees: []string{unitFile}}, step{"cut off", nil, "", "restart keepalived.service"})
+			h.Systemd.Break(unit, "")
+			_ = h.Systemd.Start(ctx, unit)
+			if err := (&resource.HandBack{Unit: unit, Config: config, Header: "# ours", Trees: []string{unitFile}}).Apply(ctx, h.Host); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "unit file, given back twice", h.Disk.Text(unitFile), theirs)
 		})
 	}
 

@@ -11,8 +11,12 @@ import (
 	"strings"
 )
 
-// ufwComment marks our rules.
-const ufwComment = "pigsty"
+const (
+	// ufwComment marks our rules.
+	ufwComment = "pigsty"
+	// ufwConf says whether it starts at boot.
+	ufwConf = "/etc/ufw/ufw.conf"
+)
 
 // ufw is the firewall of Ubuntu, which keeps its rules in files of its own and
 // takes changes by its command.
@@ -22,7 +26,7 @@ type ufw struct{}
 // "### tuple ### ACTION PROTOCOL TO-PORT TO FROM-PORT FROM in comment=HEX".
 var ufwFiles = []string{"/etc/ufw/user.rules", "/etc/ufw/user6.rules"}
 
-func (ufw) files() []string { return ufwFiles }
+func (ufw) files() []string { return append(slices.Clone(ufwFiles), ufwConf) }
 
 func (ufw) dir() string { return "/etc/ufw" }
 
@@ -171,7 +175,7 @@ func ufwWords(rule string) []string {
 
 // state asks the kernel, too: somebody may have emptied its tables.
 func (ufw) state(ctx context.Context, h *Host) (wallState, error) {
-	data, err := h.Files.Read("/etc/ufw/ufw.conf")
+	data, err := h.Files.Read(ufwConf)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return wallState{}, err
 	}

@@ -20,7 +20,8 @@ type wall interface {
 	// state tells whether the firewall works now, and whether it will after a boot.
 	state(ctx context.Context, h *Host) (wallState, error)
 	turn(to wallState) Command
-	// files are those that have its rules while it is off, as far as we change them.
+	// files are those that have its rules while it is off, and whether it starts at
+	// boot, as far as we change them and its own word for off does not.
 	files() []string
 	// dir is where all of its rules are, those of others too.
 	dir() string

@@ -288,7 +288,7 @@ func (c *conn) keepAlive(interval, limit time.Duration) {
 		silent += min(now.Sub(last), interval*3/2)
 		last = now
 		if h := c.wire.heard.Load(); h != heard {
-			heard, silent = h, min(now.Sub(time.Unix(0, h)), interval)
+			heard, silent = h, max(0, min(now.Sub(time.Unix(0, h)), interval)) // whatever the clock was set to
 		}
 		if silent >= limit {
 			c.cause.CompareAndSwap(nil, fail(StageConnection, "check the network and the host, then run again",

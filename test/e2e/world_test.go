@@ -146,6 +146,7 @@ func (w *world) inventory(t *testing.T, children string, vars ...string) {
 		"admin_ip: "+net+".10",
 		"pg_version: "+w.version,
 		"pg_conf: tiny.yml",
+		"pg_rto: fast",
 		"node_tune: tiny",
 		"pg_admin_password: DBA.Test", "pg_monitor_password: Monitor.Test", "pg_replication_password: Replicator.Test",
 		"patroni_password: Patroni.Test", "etcd_root_password: Etcd.Test", "haproxy_admin_password: HAProxy.Test",

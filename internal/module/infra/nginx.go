@@ -153,9 +153,11 @@ func (i *instance) certbot(b *plan.Builder) {
 			links[s.Certbot] = append(links[s.Certbot], cert, key)
 		}
 	}
+	server := nginxUnit()
+	server.IfRunning = true
 	for _, name := range slices.Sorted(maps.Keys(domains)) {
 		b.Add(&resource.Certbot{Name: name, Domains: domains[name], Email: i.CertbotEmail, Webroot: path.Join(i.NginxHome, "acme"),
-			Options: strings.Fields(i.CertbotOptions), Links: links[name], Server: nginxUnit(), After: []string{"unit nginx.service"}})
+			Options: strings.Fields(i.CertbotOptions), Links: links[name], Server: server, After: []string{"unit nginx.service"}})
 	}
 }
 

@@ -35,7 +35,7 @@ func (i *instance) repository(b *plan.Builder) {
 		return
 	}
 	dir := b.Tag("repo_dir", "repo_nginx")
-	user := dir.Add(append(account("nginx"), everybody())...)
+	user := dir.Add(append([]resource.Resource{everybody()}, account("nginx")...)...)
 	dir = dir.After(user)
 	dir.Add(&resource.Dir{Path: i.NginxData, Owner: nginxOwner})
 	if i.NginxHome != i.NginxData {
