@@ -254,7 +254,10 @@ func (s Stanza) Apply(ctx context.Context, h *resource.Host) error {
 		}
 		verb = "stanza-upgrade"
 	}
-	return s.patiently(ctx, h, "--no-online", verb)
+	if err := s.patiently(ctx, h, "--no-online", verb); err != nil {
+		return err
+	}
+	return s.freePush(ctx, h)
 }
 
 // patiently is run, again for a while if another pgBackRest holds the lock.

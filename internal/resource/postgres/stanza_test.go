@@ -78,6 +78,26 @@ func TestStanza(t *testing.T) {
 		t.Errorf("ran %s", got)
 	}
 
+	// An archive command waits for a push that found the lock taken.
+	for pid, command := range map[string]string{"77": "pgbackrest --stanza=pg-test archive-push pg_wal/000000010000000000000001",
+		"78": "pgbackrest --stanza=pg-other archive-push pg_wal/000000010000000000000001",
+		"79": "pgbackrest --exec-id=1 --stanza=pg-test archive-push:async /pg/data/pg_wal"} {
+		write(t, h, "/proc/"+pid+"/cmdline", strings.ReplaceAll(command, " ", "\x00")+"\x00")
+	}
+	if err := h.Files.RemoveAll("/pg/backup"); err != nil {
+		t.Fatal(err)
+	}
+	reach(t, h, s, "create (does not exist) impact none")
+	if got, want := ran(shell), program+"stanza-create\n: sh -c kill -TERM 77"; !strings.HasSuffix(got, want) {
+		t.Errorf("ran %s", got)
+	}
+	if err := h.Files.RemoveAll("/proc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Files.Mkdir("/proc", 0o755, resource.Owner{}); err != nil {
+		t.Fatal(err)
+	}
+
 	// One of the two is gone, but pgBackRest has a copy of it.
 	archive := "/pg/backup/archive/pg-test/archive.info"
 	data, err := h.Files.Read(archive)
